@@ -1,0 +1,8 @@
+"""PCGS engine: posed photographs in, one progressive `.pcgs` file of Gaussian splats out.
+
+The stages and their packages are listed in docs/design.md. Decoding needs numpy only.
+"""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,171 @@
+"""Settings of one training run. Iteration counts are fractions of `iterations`, so that short
+runs keep the shape of the paper's 30 000-iteration schedule (facts §2.4).
+"""
+
+from dataclasses import dataclass, field
+
+from ..errors import ConfigError
+from .parse import check_range
+
+__all__ = ["AnchorGrowthConfig", "LearningRateConfig", "RateConfig", "TrainingConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningRateConfig:
+    """Adam learning rates, first -> last, log-linear over the run. Source: facts §1.4."""
+
+    offset: float = 0.01
+    """Multiplied by the scene extent."""
+    offset_last: float = 1e-4
+    """Multiplied by the scene extent."""
+    mask: float = 0.01
+    """Multiplied by the scene extent."""
+    mask_last: float = 1e-4
+    """Multiplied by the scene extent; how hard masks prune. Source: facts §3.1 (T&T)."""
+    feature: float = 0.0075
+    log_scaling: float = 0.007
+    opacity_head: float = 0.002
+    opacity_head_last: float = 2e-5
+    covariance_head: float = 0.004
+    color_head: float = 0.008
+    color_head_last: float = 5e-5
+    hash_grid: float = 0.005
+    hash_grid_last: float = 1e-5
+    context: float = 0.005
+    """Constant until the rate term starts, then decays."""
+    context_last: float = 1e-5
+    channel: float = 0.005
+    channel_last: float = 5e-4
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            ConfigError: a rate is not in (0, 1].
+        """
+        for name in self.__slots__:
+            check_range(self, name, 0.0, 1.0, open_low=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorGrowthConfig:
+    """Growing and pruning of anchors. Source: facts §1.3, iterations as fractions of 30 000."""
+
+    statistics_start: float = 0.0167
+    """500 / 30 000."""
+    start: float = 0.0533
+    """1 600 / 30 000."""
+    pause_start: float = 0.1
+    """3 000 / 30 000: no growth while the model first meets quantization noise."""
+    pause_end: float = 0.1333
+    """4 000 / 30 000."""
+    stop: float = 0.5
+    """15 000 / 30 000."""
+    interval: int = 100
+    """Iterations between adjustments."""
+    gradient_threshold: float = 0.0002
+    """Mean NDC gradient norm above which an offset grows; doubles at each finer cell size."""
+    depth: int = 3
+    """Number of cell sizes tried."""
+    init_factor: int = 16
+    """Coarsest growth cell in voxels; divided by 4 at each finer cell size."""
+    success_fraction: float = 0.8
+    """An anchor is judged once seen this fraction of `interval` (offsets: half of that)."""
+    min_opacity: float = 0.005
+    """Anchors whose mean accumulated opacity is lower are pruned."""
+    max_anchors: int = 1_000_000
+    """Growth stops at this count: an exact budget for small machines."""
+
+    def __post_init__(self) -> None:
+        """Check ranges and order.
+
+        Raises:
+            ConfigError: a value is out of range or the phases are out of order.
+        """
+        phases = (self.statistics_start, self.start, self.pause_start, self.pause_end, self.stop)
+        if any(a > b for a, b in zip((0.0, *phases), (*phases, 1.0), strict=True)):
+            raise ConfigError(f"growth phases are {phases}, wanted rising fractions in [0, 1]")
+        check_range(self, "interval", 1, 10_000)
+        check_range(self, "gradient_threshold", 0.0, 1.0, open_low=True)
+        check_range(self, "depth", 1, 4)
+        check_range(self, "init_factor", 1, 1024)
+        check_range(self, "success_fraction", 0.0, 1.0)
+        check_range(self, "min_opacity", 0.0, 1.0)
+        check_range(self, "max_anchors", 1, 1 << 26)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateConfig:
+    """Rate term and quantization schedule. Source: facts §2.4, §3.1, §3.6."""
+
+    weights: tuple[float, ...] = (4e-3, 2e-3, 0.5e-3)
+    """λ per level, falling: what a bit per scalar costs at this level."""
+    noise_start: float = 0.1
+    """3 000 / 30 000: uniform noise of the base steps from here on."""
+    start: float = 0.3333
+    """10 000 / 30 000: learned steps and the rate term from here on."""
+    sample_fraction: float = 0.05
+    """Anchors whose bits are estimated per iteration."""
+    progressive_masks: bool = True
+    """Off: one mask for all levels (ablation)."""
+    progressive_steps: bool = True
+    """Off: all levels share the last level's step, nothing is refined (ablation)."""
+    trinomial: bool = True
+    """Off: refinement trits are priced by the mixture instead (ablation)."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            ConfigError: weights are not falling positive numbers, or a fraction is out of range.
+        """
+        ordered = all(a >= b for a, b in zip(self.weights, self.weights[1:], strict=False))
+        if not self.weights or not ordered or min(self.weights) < 0:
+            raise ConfigError(f"rate weights are {self.weights}, wanted falling values >= 0")
+        check_range(self, "noise_start", 0.0, 1.0)
+        check_range(self, "start", self.noise_start, 1.0)
+        check_range(self, "sample_fraction", 0.0, 1.0, open_low=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """One training run."""
+
+    iterations: int = 30_000
+    max_size: int = 1600
+    """Longer image side in pixels; larger images are shrunk. Source: facts §3.9."""
+    voxel_size: float = 0.0
+    """Lattice pitch in world units; 0 = `voxel_fraction` of the scene extent."""
+    voxel_fraction: float = 2.5e-4
+    """Pitch over extent where `voxel_size` is 0: 0.001 at the usual extent of 4."""
+    max_points: int = 200_000
+    """Sparse points beyond this are thinned at random."""
+    ssim_weight: float = 0.2
+    """Share of 1 - SSIM in the image loss. Source: facts §1.4."""
+    volume_weight: float = 0.01
+    """Weight of the mean product of Gaussian scales. Source: facts §1.4."""
+    seed: int = 0
+    checkpoint_seconds: float = 30.0
+    """Time between checkpoints; a crash loses at most this plus one iteration."""
+    eval_every: float = 0.1
+    """Held-out PSNR, preview image and preview splats every this fraction of the run."""
+    learning_rates: LearningRateConfig = field(default_factory=LearningRateConfig)
+    growth: AnchorGrowthConfig = field(default_factory=AnchorGrowthConfig)
+    rate: RateConfig = field(default_factory=RateConfig)
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        check_range(self, "iterations", 1, 10_000_000)
+        check_range(self, "max_size", 16, 16384)
+        check_range(self, "voxel_size", 0.0, 1e6)
+        check_range(self, "voxel_fraction", 0.0, 0.1, open_low=True)
+        check_range(self, "max_points", 100, 50_000_000)
+        check_range(self, "ssim_weight", 0.0, 1.0)
+        check_range(self, "volume_weight", 0.0, 1e3)
+        check_range(self, "seed", 0, 2**63 - 1)
+        check_range(self, "checkpoint_seconds", 0.0, 3600.0, open_low=True)
+        check_range(self, "eval_every", 0.001, 1.0)

@@ -1,0 +1,83 @@
+"""Weights of everything a decoder evaluates, as plain arrays in the precision of the file.
+
+The float trainable twins live in `model/`; both sides agree on these shapes.
+G hash features, F feature channels, K offsets, S levels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config import HashGridConfig
+
+__all__ = ["ContextWeights", "Dense", "HashGridWeights", "HeadWeights"]
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dense:
+    """One affine layer: `y = x @ weight.T + bias`. Values are exactly representable in float16."""
+
+    weight: FloatArray  # [out, in]
+    bias: FloatArray  # [out]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashGridWeights:
+    """The binary hash grid and the box it spans."""
+
+    config: HashGridConfig
+    signs: npt.NDArray[np.int8]
+    """`[E, features_per_level]` of -1 or +1; levels in order 3-D, then xy, xz, yz planes."""
+    box_min: FloatArray  # [3] world units
+    box_max: FloatArray  # [3] world units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextWeights:
+    """Context model (facts §2.2, §3.2, §3.5). LeakyReLU has slope 0.01.
+
+    `*_gain` rows are the modulation (1 + m_s) of level s, multiplied onto the hidden layer before
+    its ReLU: hidden = relu((W1 x + b1) * gain_s).
+    """
+
+    hash_hidden: Dense  # G -> hash_hidden
+    hash_gain: FloatArray  # [S, hash_hidden]
+    hash_out: Dense
+    """-> 3F + 12: feature mean [F], scale [F], mixture logit [F]; scaling mean [6], scale [6]."""
+    step_hidden: Dense  # G -> step_hidden, LeakyReLU
+    step_out: Dense  # -> 3: a of feature, scaling, offset; Q = Q0 (1 + tanh a)
+    offset_hidden: Dense  # G -> offset_hidden, LeakyReLU
+    offset_out: Dense  # -> 6K: mean [3K], scale [3K]
+    channel_hidden: tuple[Dense, ...]
+    """Per chunk i: [i chunk_dim previous values | mean, scale, logit of the hash net: 3F] ->."""
+    channel_out: tuple[Dense, ...]  # -> 3 chunk_dim: mean, scale, logit
+    feature_trit_hidden: Dense  # [hash G | coarse feature F] -> feature_trit_hidden
+    feature_trit_gain: FloatArray  # [S, feature_trit_hidden]; row 0 (level 1) is unused
+    feature_trit_out: Dense  # -> 3F logits, channel-major: F x 3
+    scaling_trit_hidden: Dense  # [hash G | coarse scaling 6] -> scaling_trit_hidden
+    scaling_trit_gain: FloatArray  # [S, scaling_trit_hidden]
+    scaling_trit_out: Dense  # -> 6 x 3 logits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadWeights:
+    """Attribute MLPs (facts §1.2): one ReLU hidden layer each.
+
+    Input: feature [F], and for the neural head also unit view direction [3] (anchor minus camera
+    centre) and distance / `distance_unit` [1].
+    """
+
+    opacity_hidden: Dense
+    opacity_out: Dense  # -> K, tanh; a Gaussian exists where the value is > 0
+    covariance_hidden: Dense
+    covariance_out: Dense
+    """-> 7K, Gaussian-major: scale logits [3], quaternion w x y z [4]."""
+    color_hidden: Dense
+    color_out: Dense
+    """-> 3K (neural: sigmoid gives RGB) or (degree + 1)² 3K (explicit: SH, coefficient-major
+    within a Gaussian: [K, (degree + 1)², 3])."""
+    distance_unit: float
+    """World units by which distances are divided before entering the neural head."""
