@@ -6,6 +6,7 @@
     ├── SplatFileError            exit 3
     ├── CheckpointError           exit 3
     ├── OutputError               exit 3
+    ├── ModelMismatchError        exit 3
     ├── BitstreamError            exit 3
     │   ├── MalformedError
     │   ├── UnsupportedVersionError
@@ -30,6 +31,7 @@ __all__ = [
     "DeviceMemoryError",
     "LimitExceededError",
     "MalformedError",
+    "ModelMismatchError",
     "OutputError",
     "PcgsError",
     "SceneError",
@@ -71,6 +73,12 @@ class CheckpointError(PcgsError):
 
 class OutputError(PcgsError, OSError):
     """A result cannot be written (permission, disk space); free space or choose another folder."""
+
+    exit_code = 3
+
+
+class ModelMismatchError(PcgsError):
+    """Parts that belong together do not fit (a model without anchors, foreign weights)."""
 
     exit_code = 3
 

@@ -1,1 +1,3 @@
-"""Package under construction."""
+"""The `pcgs` command: one file per subcommand; the only package that reads arguments and prints."""
+
+__all__: list[str] = []

@@ -15,13 +15,13 @@ class LearningRateConfig:
     """Adam learning rates, first -> last, log-linear over the run. Source: facts §1.4."""
 
     offset: float = 0.01
-    """Multiplied by the scene extent."""
+    """Multiplied by the extent usual for scenes, see training/schedule.py."""
     offset_last: float = 1e-4
-    """Multiplied by the scene extent."""
+    """Multiplied by the extent usual for scenes, see training/schedule.py."""
     mask: float = 0.01
-    """Multiplied by the scene extent."""
+    """Multiplied by the extent usual for scenes, see training/schedule.py."""
     mask_last: float = 1e-4
-    """Multiplied by the scene extent; how hard masks prune. Source: facts §3.1 (T&T)."""
+    """Multiplied likewise; how hard masks prune. Source: facts §3.1 (T&T)."""
     feature: float = 0.0075
     log_scaling: float = 0.007
     opacity_head: float = 0.002

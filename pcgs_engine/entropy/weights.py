@@ -1,7 +1,8 @@
 """Weights of everything a decoder evaluates, as plain arrays in the precision of the file.
 
 The float trainable twins live in `model/`; both sides agree on these shapes.
-G hash features, F feature channels, K offsets, S levels.
+G hash features, F feature channels, K offsets, S levels. Those of the attribute heads are defined
+in `splats/head_weights.py`, the layer below, and re-exported here.
 """
 
 from dataclasses import dataclass
@@ -10,18 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import HashGridConfig
+from ..splats.head_weights import Dense, HeadWeights
 
 __all__ = ["ContextWeights", "Dense", "HashGridWeights", "HeadWeights"]
 
 FloatArray = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dense:
-    """One affine layer: `y = x @ weight.T + bias`. Values are exactly representable in float16."""
-
-    weight: FloatArray  # [out, in]
-    bias: FloatArray  # [out]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,24 +54,3 @@ class ContextWeights:
     scaling_trit_hidden: Dense  # [hash G | coarse scaling 6] -> scaling_trit_hidden
     scaling_trit_gain: FloatArray  # [S, scaling_trit_hidden]
     scaling_trit_out: Dense  # -> 6 x 3 logits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadWeights:
-    """Attribute MLPs (facts §1.2): one ReLU hidden layer each.
-
-    Input: feature [F], and for the neural head also unit view direction [3] (anchor minus camera
-    centre) and distance / `distance_unit` [1].
-    """
-
-    opacity_hidden: Dense
-    opacity_out: Dense  # -> K, tanh; a Gaussian exists where the value is > 0
-    covariance_hidden: Dense
-    covariance_out: Dense
-    """-> 7K, Gaussian-major: scale logits [3], quaternion w x y z [4]."""
-    color_hidden: Dense
-    color_out: Dense
-    """-> 3K (neural: sigmoid gives RGB) or (degree + 1)² 3K (explicit: SH, coefficient-major
-    within a Gaussian: [K, (degree + 1)², 3])."""
-    distance_unit: float
-    """World units by which distances are divided before entering the neural head."""

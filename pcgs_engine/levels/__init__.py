@@ -1,1 +1,5 @@
-"""Package under construction."""
+"""Trained models to integers per level."""
+
+from .split_levels import split_levels
+
+__all__ = ["split_levels"]

@@ -1,1 +1,3 @@
-"""Package under construction."""
+"""The trainable model (torch): anchors, attribute head, hash grid, context network, masks."""
+
+__all__: list[str] = []

@@ -1,1 +1,5 @@
-"""Package under construction."""
+"""Native range coder: C source, its builder and the ctypes door."""
+
+from .library import load_native
+
+__all__ = ["load_native"]

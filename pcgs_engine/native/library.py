@@ -1,0 +1,58 @@
+"""The door to the native library: finds, loads and types its functions (plain C ABI, ctypes)."""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+from ..errors import DeviceError
+from .targets import host_target
+
+__all__ = ["LIBRARY_FOLDER", "load_library", "load_native"]
+
+LIBRARY_FOLDER = Path(__file__).parent / "lib"
+ABI = 1
+"""Version of the function signatures in coder.c."""
+REMEDY = "run `python -m pcgs_engine.native.build` or use the numpy backend"
+
+P, I = ctypes.c_void_p, ctypes.c_int64  # noqa: E741 - read as a table below
+SIGNATURES = {
+    "pcgs_encode": ([P, P, I, I, P, I, P], I),
+    "pcgs_decode_tables": ([P, P, I, I, P, I, P, P], None),
+    "pcgs_decode_trits": ([P, P, I, I, P, P, P], None),
+    "pcgs_decode_mixture": ([P, P, I, I, P, P, P, P, P, P, P, I, P], None),
+}
+
+
+@cache
+def load_native() -> ctypes.CDLL:
+    """Return the library for this machine; loaded once (failures are not remembered).
+
+    Raises:
+        DeviceError: it is not built, does not load or is of another version.
+    """
+    target = host_target()
+    if target is None:
+        raise DeviceError(f"no native coder for this platform; {REMEDY}")
+    return load_library(LIBRARY_FOLDER / target.file_name)
+
+
+def load_library(path: Path) -> ctypes.CDLL:
+    """Load and check one library file.
+
+    Raises:
+        DeviceError: it is absent, does not load or is of another version.
+    """
+    if not path.is_file():
+        raise DeviceError(f"{path}: native coder is not built; {REMEDY}")
+    try:
+        library = ctypes.CDLL(str(path))
+        library.pcgs_abi.restype = ctypes.c_int32
+        found = int(library.pcgs_abi())
+    except (OSError, AttributeError) as error:
+        raise DeviceError(f"{path}: native coder does not load ({error}); {REMEDY}") from error
+    if found != ABI:
+        raise DeviceError(f"{path}: native coder has ABI {found}, wanted {ABI}; {REMEDY}")
+    for name, (arguments, result) in SIGNATURES.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, result
+    return library

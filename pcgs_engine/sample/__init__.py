@@ -1,0 +1,5 @@
+"""The embedded sample: 48 posed pictures of a made-up room, enough to try everything at once."""
+
+from .location import sample_path
+
+__all__ = ["sample_path"]

@@ -1,0 +1,111 @@
+"""Estimated bits of one level's increment on a random sample of anchors (facts §3.6)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..config import ModelConfig, RateConfig
+from ..model.anchors import Anchors
+from ..model.context_network import ContextNetwork, Steps
+from ..model.masks import anchor_mask, gaussian_mask, soft_gaussian_mask
+
+__all__ = ["RateEstimate", "estimate_rate", "level_steps", "mask_level"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateEstimate:
+    """Bits of the increment of one level."""
+
+    per_scalar: Tensor
+    """Bits over all scalars of the sampled anchors, masked ones included; differentiable."""
+    per_anchor: float
+
+
+def mask_level(config: RateConfig, level: int, num_levels: int) -> int:
+    """Which level's mask is used: the last one for all where masks are not progressive."""
+    return level if config.progressive_masks else num_levels
+
+
+def level_steps(steps: Steps, config: RateConfig, level: int, num_levels: int) -> Steps:
+    """Divide feature and scaling steps by 3 per level (facts §3.4)."""
+    exponent = (level if config.progressive_steps else num_levels) - 1
+    return Steps(
+        feature=steps.feature / 3.0**exponent,
+        scaling=steps.scaling / 3.0**exponent,
+        offset=steps.offset,
+    )
+
+
+def estimate_rate(
+    anchors: Anchors,
+    context: ContextNetwork,
+    rows: Tensor,  # [n] sampled anchors
+    grid: Tensor,  # [n, G] their hash features
+    level: int,
+    model: ModelConfig,
+    config: RateConfig,
+    generator: torch.Generator,
+) -> RateEstimate:
+    """Count what the next level's bytes would hold: first decodes, refinements, new offsets."""
+    logits = anchors.mask_logits.index_select(0, rows)
+    used = mask_level(config, level, model.num_levels)
+    mask = soft_gaussian_mask(logits, used)
+    present = anchor_mask(mask)
+    if level == 1:
+        before = torch.zeros_like(logits[..., 0], dtype=torch.bool)
+    else:
+        before = gaussian_mask(logits, mask_level(config, level - 1, model.num_levels))
+    old = before.any(dim=1)
+    feature = anchors.feature.index_select(0, rows)
+    scaling = anchors.log_scaling.index_select(0, rows).exp()
+    offsets = anchors.offsets.index_select(0, rows)
+    base = context.steps(grid)
+    steps = level_steps(base, config, level, model.num_levels)
+
+    new = (~old & (present > 0)).nonzero(as_tuple=True)[0]
+    bits = feature.new_zeros(())
+    if len(new):
+        fresh = context.first_bits(
+            grid[new],
+            _noisy(feature[new], steps.feature[new], generator),
+            _noisy(scaling[new], steps.scaling[new], generator),
+            steps.feature[new],
+            steps.scaling[new],
+            level,
+        )
+        bits = bits + (fresh * present[new]).sum()
+    kept = old.nonzero(as_tuple=True)[0]
+    if len(kept) and config.progressive_steps:
+        bits = bits + (_refinement_bits(
+            context, grid[kept], feature[kept], scaling[kept],
+            steps.feature[kept], steps.scaling[kept], level, config,
+        ) * present[kept]).sum()  # fmt: skip
+    noisy = _noisy(offsets, steps.offset[:, None], generator)
+    offset_bits = context.offset_bits(grid, noisy, steps.offset)
+    bits = bits + (offset_bits * mask * ~before).sum()
+    scalars = rows.numel() * (model.feature_dim + 6 + 3 * model.num_offsets)
+    anchors_now = float((present.detach() > 0).sum().clamp_min(1))
+    return RateEstimate(per_scalar=bits / scalars, per_anchor=float(bits.detach()) / anchors_now)
+
+
+def _refinement_bits(
+    context: ContextNetwork,
+    grid: Tensor,
+    feature: Tensor,
+    scaling: Tensor,
+    feature_step: Tensor,
+    scaling_step: Tensor,
+    level: int,
+    config: RateConfig,
+) -> Tensor:
+    if config.trinomial:
+        return context.trit_bits(grid, feature, scaling, feature_step, scaling_step, level)
+    return context.gaussian_refinement_bits(
+        grid, feature, scaling, feature_step, scaling_step, level
+    )
+
+
+def _noisy(values: Tensor, step: Tensor, generator: torch.Generator) -> Tensor:
+    noise = torch.rand(values.shape, generator=generator, device=values.device) - 0.5
+    return values + noise * step

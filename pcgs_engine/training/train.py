@@ -1,0 +1,188 @@
+"""The training job: a scene and settings in, a trained model in a run folder out.
+
+The run folder holds `config.json`, `checkpoint.safetensors`, `log.jsonl` (every message) and
+`previews/`. Killing the process loses at most the time since the last checkpoint.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..atomic_file import make_folder, output_errors
+from ..config import RunConfig
+from ..errors import CancelledError, CheckpointError
+from ..model.trained_model import TrainedModel
+from ..protocol import Evaluated, Message, OnMessage, Preview, Progress, Saved, message_line
+from ..render.rasterizer import Rasterizer
+from ..scene.image_store import ImageStore
+from ..scene.scene import Scene
+from .checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
+from .memory import memory_in_use_mb
+from .preview import held_out_psnr, write_preview
+from .run_info import RunInfo, load_run_info, save_run_info
+from .schedule import Clock
+from .trainer import IterationResult, Trainer
+from .view_sampler import ViewSampler
+
+__all__ = ["LOG_NAME", "train"]
+
+LOG_NAME = "log.jsonl"
+PROGRESS_SECONDS = 1.0
+AVERAGE_WEIGHT = 0.02
+"""Weight of the newest iteration in the moving averages shown to the user."""
+
+
+def train(
+    scene: Scene,
+    config: RunConfig,
+    *,
+    run: Path,
+    rasterizer: Rasterizer,
+    threads: int,
+    on_message: OnMessage,
+    cancelled: Callable[[], bool],
+    resume: bool = False,
+    time_limit: float | None = None,
+    memory_budget: int = 2 << 30,
+) -> TrainedModel:
+    """Train to the end of the schedule.
+
+    Args:
+        scene: images and cameras.
+        config: model and schedule; on resume it must be the one the run was started with.
+        run: folder of the run, created where absent.
+        rasterizer: draws the views; its device is the training device.
+        threads: CPU threads of our own kernels.
+        on_message: receives progress; also logged in the run folder.
+        cancelled: asked between two iterations.
+        resume: continue from the checkpoint in `run`; without one the run starts anew.
+        time_limit: seconds of training in all; the schedule is compressed to fit.
+        memory_budget: bytes of decoded images kept.
+
+    Raises:
+        CancelledError: `cancelled` said so; a checkpoint has been saved.
+        CheckpointError: `resume` found a damaged checkpoint or other settings.
+        OutputError: the run folder does not take a file.
+        SceneError: an image cannot be read.
+    """
+    make_folder(run)
+    session = _Session(scene, config, run, rasterizer, threads, on_message, memory_budget)
+    session.clock.time_limit = time_limit
+    if resume and (run / CHECKPOINT_NAME).is_file():
+        _check_same_settings(run, config)
+        session.sampler.order = load_checkpoint(run, session.trainer, session.clock)
+    else:
+        info = RunInfo(scene=str(scene.path.resolve()), background=scene.background, config=config)
+        save_run_info(run, info)
+    while not session.clock.finished:
+        if cancelled():
+            session.save()
+            raise CancelledError(
+                f"cancelled at iteration {session.clock.iteration}; checkpoint saved in {run}, "
+                "continue with --resume"
+            )
+        session.iterate()
+    session.save()
+    session.evaluate()
+    return session.trainer.trained_model()
+
+
+def _check_same_settings(run: Path, config: RunConfig) -> None:
+    if load_run_info(run).config != config:
+        raise CheckpointError(
+            f"{run}: was started with other settings than now given; repeat the options of the "
+            "first call or train into a new folder"
+        )
+
+
+class _Session:
+    """One process's share of a run: loop, messages, checkpoints."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        config: RunConfig,
+        run: Path,
+        rasterizer: Rasterizer,
+        threads: int,
+        on_message: OnMessage,
+        memory_budget: int,
+    ) -> None:
+        self.scene, self.config, self.run, self._on_message = scene, config, run, on_message
+        self.trainer = Trainer(scene, config, rasterizer, threads)
+        self.store = ImageStore(scene.background, memory_budget_bytes=memory_budget)
+        self.sampler = ViewSampler(scene, self.store, rasterizer.device)
+        self.clock = Clock(iterations=config.training.iterations, time_limit=None)
+        self._saved_at = self._shown_at = self._ticked_at = time.monotonic()
+        self._loss = self._psnr = self._bits = 0.0
+
+    def send(self, message: Message) -> None:
+        """Log a message and hand it to the host."""
+        with output_errors(self.run / LOG_NAME), (self.run / LOG_NAME).open("a") as log:
+            log.write(message_line(message) + "\n")
+        self._on_message(message)
+
+    def iterate(self) -> None:
+        """Run one iteration and whatever is due after it."""
+        before = self.clock.progress
+        view = self.sampler.draw(self.trainer.order_generator)
+        result = self.trainer.iterate(view, self.clock)
+        self._average(result)
+        now = time.monotonic()
+        self.clock.advance(now - self._ticked_at)  # previews and checkpoints count as well
+        self._ticked_at = now
+        if now - self._shown_at >= PROGRESS_SECONDS or self.clock.iteration == 1:
+            self._shown_at = now
+            self._show(result)
+        every = self.config.training.eval_every
+        if before // every != self.clock.progress // every and not self.clock.finished:
+            self.evaluate()
+        if now - self._saved_at >= self.config.training.checkpoint_seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        path = save_checkpoint(self.run, self.trainer, self.clock, self.sampler.order)
+        self._saved_at = time.monotonic()
+        self.send(Saved(what="checkpoint", path=str(path)))
+
+    def evaluate(self) -> None:
+        """Report held-out PSNR and write the preview files."""
+        views = self.scene.test_views
+        if views:
+            psnr = held_out_psnr(self.trainer, views, self.store)
+            clock = self.clock
+            self.send(Evaluated(iteration=clock.iteration, psnr=psnr, seconds=clock.elapsed))
+        shown = (views or self.scene.train_views)[0]
+        files = write_preview(self.trainer, shown, self.run)
+        self.send(
+            Preview(
+                iteration=self.clock.iteration,
+                image=str(files.image),
+                splats=str(files.splats),
+            )
+        )
+
+    def _average(self, result: IterationResult) -> None:
+        if self.clock.iteration == 0 or self._loss == 0.0:
+            self._loss, self._psnr = result.loss, result.psnr
+        self._loss += AVERAGE_WEIGHT * (result.loss - self._loss)
+        self._psnr += AVERAGE_WEIGHT * (result.psnr - self._psnr)
+        if result.bits_per_anchor:
+            self._bits += AVERAGE_WEIGHT * (result.bits_per_anchor - self._bits)
+
+    def _show(self, result: IterationResult) -> None:
+        clock = self.clock
+        self.send(
+            Progress(
+                iteration=clock.iteration,
+                total=clock.total,
+                loss=self._loss,
+                psnr=self._psnr,
+                bits_per_anchor=self._bits,
+                anchors=len(self.trainer.anchors),
+                gaussians=result.gaussians,
+                eta_seconds=clock.eta,
+                memory_mb=memory_in_use_mb(self.trainer.device),
+            )
+        )

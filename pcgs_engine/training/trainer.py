@@ -1,0 +1,261 @@
+"""Trainer: the state of one run and what one iteration does to it (facts §1-§3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import RunConfig
+from ..kernels.pool import KernelPool
+from ..model.anchors import Anchors
+from ..model.attribute_head import AttributeHead
+from ..model.context_network import ContextNetwork, Steps
+from ..model.derive import Derived, derive_gaussians
+from ..model.hash_grid import HashGrid
+from ..model.init_anchors import init_anchors
+from ..model.masks import gaussian_mask, soft_gaussian_mask
+from ..model.trained_model import TrainedModel
+from ..render.rasterizer import Rasterizer, RenderOutput
+from ..scene.scene import Scene
+from .growth import GrowthStatistics, adjust_anchors
+from .image_loss import ImageLoss
+from .optimizer import ModelOptimizer
+from .rate_loss import estimate_rate, level_steps, mask_level
+from .schedule import Clock, learning_rates
+from .view_sampler import TrainingView
+
+__all__ = ["IterationResult", "Trainer"]
+
+BOX_MARGIN = 0.2
+"""The hash grid's box is the anchors' extent, wider by this part on each side (facts §2.1)."""
+ALPHA_WEIGHT = 0.1
+"""Weight of |alpha - image alpha| where images have alpha: empty space must stay empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationResult:
+    """What one iteration reports."""
+
+    level: int
+    loss: float
+    psnr: float
+    bits_per_anchor: float
+    gaussians: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """One rendered training view before the backward pass."""
+
+    rows: Tensor  # [n] anchors given to the head
+    derived: Derived
+    output: RenderOutput
+
+
+class Trainer:
+    """Everything that changes during training; `iterate` is one optimizer step."""
+
+    def __init__(
+        self, scene: Scene, config: RunConfig, rasterizer: Rasterizer, threads: int
+    ) -> None:
+        device = rasterizer.device
+        self.config, self.rasterizer, self.device = config, rasterizer, device
+        self.background = torch.tensor(scene.background, dtype=torch.float32, device=device)
+        self.camera_centres = np.stack([v.camera.centre for v in scene.train_views]).astype(
+            np.float32
+        )
+        seed = config.training.seed
+        torch.manual_seed(seed)  # network initialization
+        self.generator = torch.Generator(device=device).manual_seed(seed)
+        self.order_generator = torch.Generator().manual_seed(seed + 1)
+        pool = KernelPool(threads)
+        self.anchors: Anchors = _on_device(init_anchors(scene, config), device)
+        self.head = AttributeHead(config.model, distance_unit=scene.extent).to(device)
+        self.hash_grid = HashGrid(
+            config.model.hash_grid,
+            *self._box(),
+            pool=pool,
+            generator=torch.Generator().manual_seed(seed),
+        ).to(device)
+        self.context = ContextNetwork(config.model, voxel_size=self.anchors.voxel_size).to(device)
+        self.image_loss = ImageLoss(config.training.ssim_weight, pool)
+        self.optimizer = ModelOptimizer(self.anchors, self._modules())
+        self.statistics = self._empty_statistics()
+        self.box_is_final = False
+        self._lookup = self.hash_grid.prepare(self.anchors.positions)
+
+    def _modules(self) -> dict[str, list[torch.nn.Parameter]]:
+        channel = list(self.context.channels.parameters())
+        own = {id(p) for p in channel}
+        context = [p for p in self.context.parameters() if id(p) not in own]
+        head = self.head
+        pairs = {
+            "opacity": (head.opacity_hidden, head.opacity_out),
+            "covariance": (head.covariance_hidden, head.covariance_out),
+            "color": (head.color_hidden, head.color_out),
+        }
+        groups = {name: [p for m in pair for p in m.parameters()] for name, pair in pairs.items()}
+        groups |= {
+            "hash_grid": list(self.hash_grid.parameters()),
+            "context": context,
+            "channel": channel,
+        }
+        return groups
+
+    def _empty_statistics(self) -> GrowthStatistics:
+        return GrowthStatistics.empty(
+            len(self.anchors), self.config.model.num_offsets, self.device
+        )
+
+    def _box(self) -> tuple[Tensor, Tensor]:
+        positions = self.anchors.positions
+        low, high = positions.amin(dim=0), positions.amax(dim=0)
+        margin = BOX_MARGIN * (high - low).clamp_min(1e-6)
+        return low - margin, high + margin
+
+    def anchors_changed(self) -> None:
+        """Recompute what depends on anchor positions; call after growth or loading."""
+        self._lookup = self.hash_grid.prepare(self.anchors.positions)
+
+    def iterate(self, view: TrainingView, clock: Clock) -> IterationResult:
+        """Draw a level, render `view`, update every parameter, grow or prune when due."""
+        training = self.config.training
+        progress = clock.progress
+        self.optimizer.set_rates(learning_rates(training, progress))
+        with_rate = progress >= training.rate.start
+        if with_rate and not self.box_is_final:
+            self.hash_grid.set_box(*self._box())
+            self.box_is_final = True
+            self.anchors_changed()
+        levels = self.config.model.num_levels
+        level = int(torch.randint(1, levels + 1, (1,), generator=self.order_generator))
+        collecting = training.growth.statistics_start <= progress < training.growth.stop
+        drawn = self._draw(view, level, progress, track=collecting)
+        image_loss = self._image_loss(drawn, view)
+        loss, bits = image_loss, 0.0
+        if with_rate:
+            rate, bits = self._rate(level)
+            loss = loss + rate
+        torch.autograd.backward(loss)
+        if collecting:
+            self._collect(drawn)
+        self.optimizer.step()
+        if self._adjustment_due(clock):
+            adjust_anchors(
+                self.anchors, self.optimizer, self.statistics, training.growth, self.generator
+            )
+            self.anchors_changed()
+        return IterationResult(
+            level=level,
+            loss=float(loss.detach()),
+            psnr=_psnr(drawn.output.image.detach(), view),
+            bits_per_anchor=bits,
+            gaussians=len(drawn.derived.slots),
+        )
+
+    def _draw(self, view: TrainingView, level: int, progress: float, *, track: bool) -> _Drawn:
+        anchors, rate = self.anchors, self.config.training.rate
+        levels = self.config.model.num_levels
+        camera = view.view.camera
+        used = mask_level(rate, level, levels)
+        with torch.no_grad():
+            seen = self.rasterizer.visible(
+                anchors.positions, anchors.scaling[:, :3], camera
+            ) & gaussian_mask(anchors.mask_logits, used).any(dim=1)
+            rows = seen.nonzero(as_tuple=True)[0]
+        feature = anchors.feature.index_select(0, rows)
+        scaling = anchors.log_scaling.index_select(0, rows).exp()
+        offsets = anchors.offsets.index_select(0, rows)
+        mask = soft_gaussian_mask(anchors.mask_logits.index_select(0, rows), used)
+        steps = self._noise_steps(rows, level, progress, feature)
+        if steps is not None:
+            feature = self._noisy(feature, steps.feature)
+            scaling = self._noisy(scaling, steps.scaling)
+            offsets = self._noisy(offsets, steps.offset[..., None])
+        centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=self.device)
+        derived = derive_gaussians(
+            self.head, anchors.positions[rows], feature, scaling, offsets, mask, centre
+        )
+        output = self.rasterizer.render(
+            derived.gaussians, camera, background=self.background, track_means2d=track
+        )
+        return _Drawn(rows=rows, derived=derived, output=output)
+
+    def _noise_steps(
+        self, rows: Tensor, level: int, progress: float, like: Tensor
+    ) -> Steps | None:
+        """Widths of the quantization noise at this point of the schedule (facts §2.4, §3.4)."""
+        rate = self.config.training.rate
+        if progress < rate.noise_start:
+            return None
+        if progress < rate.start:
+            steps = self.context.base_steps(like)
+        else:
+            steps = self.context.steps(self.hash_grid.forward_prepared(self._lookup, rows))
+        return level_steps(steps, rate, level, self.config.model.num_levels)
+
+    def _noisy(self, values: Tensor, step: Tensor) -> Tensor:
+        noise = torch.rand(values.shape, generator=self.generator, device=self.device) - 0.5
+        return values + noise * step
+
+    def _image_loss(self, drawn: _Drawn, view: TrainingView) -> Tensor:
+        loss = self.image_loss(drawn.output.image, view.image, view.valid)
+        if view.alpha is not None:
+            loss = loss + ALPHA_WEIGHT * (drawn.output.alpha - view.alpha).abs().mean()
+        scales = drawn.derived.gaussians.scales
+        if len(scales):
+            loss = loss + self.config.training.volume_weight * scales.prod(dim=1).mean()
+        return loss
+
+    def _rate(self, level: int) -> tuple[Tensor, float]:
+        rate, model = self.config.training.rate, self.config.model
+        count = len(self.anchors)
+        sample = max(int(rate.sample_fraction * count), min(count, 64))
+        rows = torch.randperm(count, generator=self.generator, device=self.device)[:sample]
+        rows = rows.sort().values
+        grid = self.hash_grid.forward_prepared(self._lookup, rows)
+        estimate = estimate_rate(
+            self.anchors, self.context, rows, grid, level, model, rate, self.generator
+        )
+        scalars = count * (model.feature_dim + 6 + 3 * model.num_offsets)
+        total = estimate.per_scalar + self.hash_grid.bits() / scalars
+        return rate.weights[level - 1] * total, estimate.per_anchor
+
+    def _collect(self, drawn: _Drawn) -> None:
+        gradient = drawn.output.means2d.grad
+        if gradient is not None:
+            height, width = drawn.output.image.shape[:2]
+            self.statistics.add(
+                drawn.rows, drawn.derived, gradient, drawn.output.visible, (width, height)
+            )
+
+    def _adjustment_due(self, clock: Clock) -> bool:
+        growth = self.config.training.growth
+        phase = growth.start <= clock.progress < growth.stop
+        pause = growth.pause_start <= clock.progress < growth.pause_end
+        return phase and not pause and clock.iteration % growth.interval == growth.interval - 1
+
+    def trained_model(self) -> TrainedModel:
+        """Return the present state as a model (sharing tensors)."""
+        return TrainedModel(
+            config=self.config,
+            anchors=self.anchors,
+            head=self.head,
+            hash_grid=self.hash_grid,
+            context=self.context,
+            camera_centres=self.camera_centres,
+        )
+
+
+def _on_device(anchors: Anchors, device: torch.device) -> Anchors:
+    for name in ("lattice", "feature", "log_scaling", "offsets", "mask_logits"):
+        setattr(anchors, name, getattr(anchors, name).to(device))
+    return anchors
+
+
+def _psnr(image: Tensor, view: TrainingView) -> float:
+    error = (image.clamp(0, 1) - view.image).square()
+    if view.valid is not None:
+        error = error[view.valid]
+    return float(-10.0 * torch.log10(error.mean().clamp_min(1e-10)))

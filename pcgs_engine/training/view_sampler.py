@@ -1,0 +1,58 @@
+"""Training views in random order without replacement, as tensors (facts §1.4)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..scene.image_store import ImageStore
+from ..scene.scene import Scene, View
+
+__all__ = ["TrainingView", "ViewSampler", "load_view"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingView:
+    """One posed image on the training device."""
+
+    view: View
+    image: Tensor  # [H, W, 3] float32, 0..1
+    alpha: Tensor | None  # [H, W] float32, 0..1
+    valid: Tensor | None  # [H, W] bool
+
+
+def load_view(store: ImageStore, view: View, device: torch.device) -> TrainingView:
+    """Load a view's image.
+
+    Raises:
+        SceneError: the image file cannot be read.
+    """
+    loaded = store.load(view)
+
+    def unit(array: object) -> Tensor:
+        return torch.as_tensor(array, device=device).to(torch.float32) / 255.0
+
+    return TrainingView(
+        view=view,
+        image=unit(loaded.rgb),
+        alpha=None if loaded.alpha is None else unit(loaded.alpha),
+        valid=None if loaded.valid is None else torch.as_tensor(loaded.valid, device=device),
+    )
+
+
+class ViewSampler:
+    """Draws every training view once before any is drawn again."""
+
+    def __init__(self, scene: Scene, store: ImageStore, device: torch.device) -> None:
+        self._views = scene.train_views
+        self._store = store
+        self._device = device
+        self.order = torch.empty(0, dtype=torch.int64)
+        """Views still to be drawn in this round; saved in checkpoints."""
+
+    def draw(self, generator: torch.Generator) -> TrainingView:
+        """Return the next view; `generator` must live on the CPU."""
+        if not len(self.order):
+            self.order = torch.randperm(len(self._views), generator=generator)
+        index, self.order = int(self.order[0]), self.order[1:]
+        return load_view(self._store, self._views[index], self._device)

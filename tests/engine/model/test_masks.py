@@ -1,0 +1,45 @@
+"""Progressive masks: what exists at a level, and what learns from it."""
+
+import torch
+
+from pcgs_engine.model.masks import anchor_mask, gaussian_mask, soft_gaussian_mask
+
+
+def random_logits(seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 8.0 * torch.randn(200, 5, 4, generator=generator) - 4.0
+
+
+def test_gaussian_mask_with_rising_level_never_shrinks():
+    logits = random_logits()
+    masks = [gaussian_mask(logits, level) for level in range(1, 5)]
+    for low, high in zip(masks, masks[1:], strict=False):
+        assert not (low & ~high).any()
+    assert masks[0].sum() < masks[-1].sum()
+
+
+def test_gaussian_mask_at_level_one_ignores_later_logits():
+    logits = random_logits()
+    changed = logits.clone()
+    changed[..., 1:] = 100.0
+    assert torch.equal(gaussian_mask(logits, 1), gaussian_mask(changed, 1))
+
+
+def test_soft_mask_is_binary_and_passes_the_sigmoid_gradient():
+    logits = random_logits().requires_grad_()
+    mask = soft_gaussian_mask(logits, 2)
+    assert set(mask.detach().unique().tolist()) <= {0.0, 1.0}
+    mask.sum().backward()
+    total = logits.detach()[..., 0] + torch.nn.functional.softplus(logits.detach()[..., 1])
+    expected = torch.sigmoid(total) * (1 - torch.sigmoid(total))
+    torch.testing.assert_close(logits.grad[..., 0], expected)
+    assert (logits.grad[..., 2:] == 0).all()
+
+
+def test_anchor_mask_of_floats_equals_any_and_has_gradient():
+    logits = random_logits().requires_grad_()
+    soft = soft_gaussian_mask(logits, 1)
+    reduced = anchor_mask(soft)
+    assert torch.equal(reduced > 0, gaussian_mask(logits, 1).any(dim=1))
+    reduced.sum().backward()
+    assert logits.grad[..., 0].abs().sum() > 0

@@ -1,0 +1,44 @@
+"""Clock and learning rates."""
+
+import pytest
+
+from pcgs_engine.config import TrainingConfig
+from pcgs_engine.training.schedule import Clock, learning_rates, log_linear
+
+
+def test_clock_without_limit_finishes_after_the_planned_iterations():
+    clock = Clock(iterations=250, time_limit=None)
+    while not clock.finished:
+        clock.advance(0.1)
+    assert clock.iteration == 250
+    assert clock.total == 250
+
+
+def test_clock_with_time_limit_compresses_the_schedule_to_fit():
+    clock = Clock(iterations=10_000, time_limit=100.0)
+    while not clock.finished:
+        clock.advance(0.1)
+    assert 950 <= clock.iteration <= 1050
+    assert clock.elapsed == pytest.approx(100.0, rel=0.05)
+
+
+def test_clock_with_generous_limit_keeps_the_planned_iterations():
+    clock = Clock(iterations=300, time_limit=1e6)
+    while not clock.finished:
+        clock.advance(0.1)
+    assert clock.iteration == 300
+
+
+def test_log_linear_meets_both_ends_and_the_geometric_middle():
+    assert log_linear(1e-2, 1e-4, 0.0) == pytest.approx(1e-2)
+    assert log_linear(1e-2, 1e-4, 1.0) == pytest.approx(1e-4)
+    assert log_linear(1e-2, 1e-4, 0.5) == pytest.approx(1e-3)
+
+
+def test_context_rate_stays_constant_until_the_rate_term_starts():
+    config = TrainingConfig()
+    early = learning_rates(config, 0.1)["context"]
+    start = learning_rates(config, config.rate.start)["context"]
+    late = learning_rates(config, 1.0)["context"]
+    assert early == pytest.approx(start) == pytest.approx(config.learning_rates.context)
+    assert late == pytest.approx(config.learning_rates.context_last)
