@@ -5,8 +5,9 @@
     nice -n 10 /tmp/vbpy/bin/python tools/render_sample.py --out pcgs_engine/sample
 
 In: nothing; the scene is procedural (`sample_objects.py`). Out: `images/*.jpg`, `transforms.json`
-(OpenGL axes, docs/conventions.md) and `points3d.ply`. Same Blender version, same files, up to the
-last bits of the denoiser on another processor. `--preview` renders one small picture only.
+(OpenGL axes, docs/conventions.md) and `points3d.ply`. About 5 minutes on one core. Everything is
+seeded; two runs still differed in 0.2 % of the JPEGs' values, by at most 2 of 255. `--preview`
+renders four views and nothing else.
 """
 
 import argparse

@@ -16,7 +16,6 @@ from ..protocol import (
     Evaluated,
     LevelResult,
     Message,
-    Preview,
     Progress,
     Saved,
     SceneLoaded,
@@ -154,12 +153,11 @@ def message_text(message: Message) -> str:
             )
         case LevelResult():
             return level_text(message)
-        case Saved():
-            return f"saved {message.what}: {message.path}"
-        case Preview():
-            return f"preview: {message.image}"
+        case Saved(what="result"):
+            return f"saved {message.path}"
         case Done():
-            return f"done in {duration(message.seconds)}: {message.result}"
+            where = f": {message.result}" if message.result else ""
+            return f"done in {duration(message.seconds)}{where}"
     return ""
 
 

@@ -1,11 +1,12 @@
 """The argument parser of all commands: errors are raised, help shows defaults and examples."""
 
 import argparse
+import enum
 import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, TypeVar
 
 from ..errors import ConfigError
 from .console import ProgressMode
@@ -23,9 +24,12 @@ __all__ = [
     "add_progress",
     "add_scene",
     "add_split",
+    "one_of",
     "positive",
     "positive_number",
 ]
+E = TypeVar("E", bound=enum.Enum)
+
 
 class UsageError(ConfigError):
     """The arguments do not fit the command; `usage` shows its synopsis."""
@@ -150,8 +154,7 @@ def add_progress(parser: CommandParser) -> None:
     """Add `--progress`."""
     parser.add_argument(
         "--progress",
-        type=ProgressMode,
-        choices=tuple(ProgressMode),
+        type=one_of(ProgressMode),
         metavar="{bar,lines,json,none}",
         help="how to report: bar or lines for people on stderr, json for programs: one object a "
         "line on stdout (default: bar on a terminal, else lines)",
@@ -163,6 +166,18 @@ def add_split(parser: CommandParser) -> None:
     parser.add_argument(
         "--split", choices=("test", "train"), default="test", help="held-out or training views"
     )
+
+
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """Return a parser of the values of an Enum whose error lists them."""
+
+    def parse(text: str) -> E:
+        values = [str(member.value) for member in kind]
+        if text not in values:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(values)}")
+        return kind(text)
+
+    return parse
 
 
 def positive(text: str) -> int:

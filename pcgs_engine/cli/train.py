@@ -16,6 +16,7 @@ from .parser import (
     add_command,
     add_device,
     add_progress,
+    one_of,
     positive,
     positive_number,
 )
@@ -67,8 +68,7 @@ def add_arguments(commands: Commands) -> None:
     )
     parser.add_argument(
         "--preset",
-        type=Preset,
-        choices=tuple(Preset),
+        type=one_of(Preset),
         metavar="{preview,standard,high}",
         help="sizes and length of the training (default: preview)",
     )
@@ -97,14 +97,11 @@ def _add_overrides(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML or JSON with tables model and training, laid over the preset (default: none)",
     )
-    parser.add_argument(
-        "--iterations", type=positive, metavar="N", help=f"training steps {preset}"
-    )
+    parser.add_argument("--iterations", type=positive, metavar="N", help=f"training steps {preset}")
     parser.add_argument("--levels", type=positive, metavar="S", help=f"levels of the file {preset}")
     parser.add_argument(
         "--head",
-        type=Head,
-        choices=tuple(Head),
+        type=one_of(Head),
         metavar="{neural,explicit}",
         help="explicit: decoded splats are exact in every viewer; neural: as in the paper, "
         "approximated on export (default: explicit)",

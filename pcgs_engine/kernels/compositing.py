@@ -95,7 +95,7 @@ def touched_rows(record: Floats, top: int) -> tuple[int, int]:
     half = record[15] * np.float32(1.0001) + np.float32(1e-4)
     low = max(middle - half, np.float32(0.0))
     high = min(middle + half, np.float32(TILE - 1))
-    return int(math.ceil(low)), int(math.floor(high)) + 1
+    return math.ceil(low), math.floor(high) + 1
 
 
 @njit(nogil=True, cache=True)
@@ -104,7 +104,7 @@ def is_opaque(light: Floats) -> bool:
     most = ZERO
     for p in range(PIXELS):
         most = max(most, light[p])
-    return most == ZERO
+    return bool(most == ZERO)
 
 
 @njit(nogil=True, cache=True)

@@ -42,7 +42,7 @@ SUMS = 10
 Floats = npt.NDArray[np.float32]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
 def _blend_backward(
     block: Floats,
     pixels: int,
@@ -86,7 +86,7 @@ def _blend_backward(
         rest_form = block[p + 768] - weight * brightness
         block[p + 768] = rest_form
         g = raw * (light * brightness - rest_form / (ONE - alpha))
-        g = g if hit & keep & (raw < ALPHA_MAX) else ZERO
+        g = g if hit & keep & (raw <= ALPHA_MAX) else ZERO
         gx, gy = g * dx, g * dy
         s0 += g
         s1 += gx
@@ -122,7 +122,7 @@ def _load_gradients(
                 v = v_image[y, x, c]
                 block[p + (4 + c) * PIXELS] = v
                 form += v * image[y, x, c]
-            if v_depths is not None:
+            if v_depths is not None and depths is not None:
                 block[p + 7 * PIXELS] = v_depths[y, x]
                 form += v_depths[y, x] * depths[y, x]
             block[p + 3 * PIXELS] = form

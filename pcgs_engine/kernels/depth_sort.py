@@ -16,12 +16,9 @@ def sort_by_depth(
     culled: np.uint32,
     keys: npt.NDArray[np.uint32],  # [2, M], scratch
     order: npt.NDArray[np.int32],  # [2, M], out: row 0
-) -> int:
-    """Sort; equal depths keep their order.
-
-    Returns:
-        Number of visible Gaussians; that many entries of `order[0]` are set.
-    """
+    count: npt.NDArray[np.int64],  # [1], out: how many are visible and set in order[0]
+) -> None:
+    """Sort; equal depths keep their order."""
     size = 1 << DIGIT_BITS
     counts = np.zeros((3, size), np.int64)
     mask = np.uint32(size - 1)
@@ -37,21 +34,21 @@ def sort_by_depth(
             counts[2, key >> np.uint32(2 * DIGIT_BITS)] += 1
     source = 0
     for digit in range(3):
-        count = counts[digit]
-        if _cumulate(count, visible):
+        places = counts[digit]
+        if _cumulate(places, visible):
             continue
         shift = np.uint32(digit * DIGIT_BITS)
         for i in range(visible):
             key = keys[source, i]
             slot = (key >> shift) & mask
-            target = count[slot]
-            count[slot] = target + 1
+            target = places[slot]
+            places[slot] = target + 1
             keys[1 - source, target] = key
             order[1 - source, target] = order[source, i]
         source = 1 - source
     if source == 1:
         order[0, :visible] = order[1, :visible]
-    return visible
+    count[0] = visible
 
 
 @njit(nogil=True, cache=True)

@@ -6,6 +6,7 @@ gsplat's CUDA projection (engine-lab §4), worked in float64 so that thin ellips
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,10 @@ RECORD_SIZE = 16
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Six = tuple[float, float, float, float, float, float]
-Nine = tuple[float, float, float, float, float, float, float, float, float]
+Real = float | np.floating[Any]
+Three = tuple[Real, Real, Real]
+Six = tuple[Real, Real, Real, Real, Real, Real]
+Nine = tuple[Real, Real, Real, Real, Real, Real, Real, Real, Real]
 
 
 @njit(nogil=True, cache=True)
@@ -83,7 +86,7 @@ def rotation_matrix(quats: Floats, i: int) -> Nine:
 
 
 @njit(nogil=True, cache=True)
-def view_position(means: Floats, i: int, camera: Doubles) -> tuple[float, float, float]:
+def view_position(means: Floats, i: int, camera: Doubles) -> Three:
     """Mean `i` in camera axes."""
     x, y, z = np.float64(means[i, 0]), np.float64(means[i, 1]), np.float64(means[i, 2])
     return (
@@ -94,7 +97,7 @@ def view_position(means: Floats, i: int, camera: Doubles) -> tuple[float, float,
 
 
 @njit(nogil=True, cache=True)
-def jacobian(x: float, y: float, z: float, camera: Doubles) -> tuple[float, float, float, float]:
+def jacobian(x: Real, y: Real, z: Real, camera: Doubles) -> tuple[Real, Real, Real, Real]:
     """d(pixel)/d(view position): its entries xx, xz, yy, yz; the direction is clamped."""
     ux = min(max(x / z, camera[16]), camera[17])
     uy = min(max(y / z, camera[18]), camera[19])
@@ -102,7 +105,7 @@ def jacobian(x: float, y: float, z: float, camera: Doubles) -> tuple[float, floa
 
 
 @njit(nogil=True, cache=True)
-def view_axes(jac: tuple[float, float, float, float], camera: Doubles) -> Six:
+def view_axes(jac: tuple[Real, Real, Real, Real], camera: Doubles) -> Six:
     """Jacobian times camera rotation, `[2, 3]` row by row: pixels per world unit."""
     return (
         jac[0] * camera[0] + jac[1] * camera[6],
@@ -128,7 +131,7 @@ def rotate_axes(axes: Six, r: Nine) -> Six:
 
 
 @njit(nogil=True, cache=True)
-def _covariance(axes: Six, scales: Floats, i: int) -> tuple[float, float, float]:
+def _covariance(axes: Six, scales: Floats, i: int) -> Three:
     """Dilated covariance in the image (xx, xy, yy, px²) of axes scaled by Gaussian `i`'s scales."""
     s0, s1, s2 = np.float64(scales[i, 0]), np.float64(scales[i, 1]), np.float64(scales[i, 2])
     a0, a1, a2 = axes[0] * s0, axes[1] * s1, axes[2] * s2
@@ -142,8 +145,8 @@ def _covariance(axes: Six, scales: Floats, i: int) -> tuple[float, float, float]
 
 @njit(nogil=True, cache=True)
 def _radii(
-    px: float, py: float, var_x: float, var_y: float, extent: float, camera: Doubles
-) -> tuple[float, float]:
+    px: Real, py: Real, var_x: Real, var_y: Real, extent: Real, camera: Doubles
+) -> tuple[Real, Real]:
     """Radii in pixels of a projected Gaussian; zeros when it misses the image."""
     rx = min(math.ceil(extent * math.sqrt(var_x)), MAX_RADIUS)
     ry = min(math.ceil(extent * math.sqrt(var_y)), MAX_RADIUS)
@@ -166,9 +169,7 @@ def _all_finite(
 
 
 @njit(nogil=True, cache=True)
-def _write_record(
-    record: Floats, opacity: float, sigma_max: float, cov: tuple[float, float, float]
-) -> None:
+def _write_record(record: Floats, opacity: Real, sigma_max: Real, cov: Three) -> None:
     """Fill the fields of a record that follow from opacity and image covariance."""
     var_x, cov_xy, var_y = cov
     det = var_x * var_y - cov_xy * cov_xy

@@ -13,7 +13,9 @@ from .projection import (
     Doubles,
     Floats,
     Nine,
+    Real,
     Six,
+    Three,
     jacobian,
     rotate_axes,
     rotation_matrix,
@@ -25,9 +27,7 @@ __all__ = ["gather_gradients"]
 
 
 @njit(nogil=True, cache=True)
-def _covariance_gradient(
-    record: Floats, v_xx: float, v_xy: float, v_yy: float
-) -> tuple[float, float, float]:
+def _covariance_gradient(record: Floats, v_xx: Real, v_xy: Real, v_yy: Real) -> Three:
     """Gradient of the image covariance from that of the conic Q: -Q V Q, off-diagonals summed."""
     a, b, c = np.float64(record[3]), np.float64(record[4]), np.float64(record[5])
     half = 0.5 * v_xy
@@ -41,9 +41,7 @@ def _covariance_gradient(
 
 
 @njit(nogil=True, cache=True)
-def _axes_gradient(
-    axes: Six, scales: Floats, i: int, v_cov: tuple[float, float, float], v_scales: Floats
-) -> Six:
+def _axes_gradient(axes: Six, scales: Floats, i: int, v_cov: Three, v_scales: Floats) -> Six:
     """Gradient of the unscaled axes from that of their covariance; writes the scales' gradient."""
     v_xx, v_xy, v_yy = v_cov
     s0, s1, s2 = np.float64(scales[i, 0]), np.float64(scales[i, 1]), np.float64(scales[i, 2])
@@ -87,10 +85,10 @@ def _quaternion_gradient(quats: Floats, i: int, u: Six, v: Six, v_quats: Floats)
 @njit(nogil=True, cache=True)
 def _mean_gradient(
     i: int,
-    position: tuple[float, float, float],
+    position: Three,
     camera: Doubles,
     v_axes: Six,
-    v_pixel: tuple[float, float, float],
+    v_pixel: Three,
     v_means: Floats,
 ) -> None:
     """Gradient of a mean from those of the view axes (J W), the pixel position and the depth."""
@@ -123,7 +121,8 @@ def _mean_gradient(
 @njit(nogil=True, cache=True)
 def _unrotate_axes(v: Six, r: Nine) -> Six:
     """Product of a `[2, 3]` matrix and a transposed `[3, 3]` one."""
-    return rotate_axes(v, (r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]))
+    product: Six = rotate_axes(v, (r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]))
+    return product
 
 
 @njit(nogil=True, cache=True)

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from ..config import HashGridConfig
+from ..entropy.hash_features import GridLevel, grid_levels
 from ..errors import ConfigError
 from ..kernels import hash_grid as kernels
-from ..kernels.pool import KernelPool, balanced_ranges
+from ..kernels.pool import KernelPool, balanced_ranges, even_ranges
 
 __all__ = ["HashGrid", "HashLookup"]
 
@@ -27,7 +28,6 @@ HEADER_BITS = 32.0
 MIN_PROBABILITY = 1e-6
 """Keeps the entropy's gradient finite when all signs agree."""
 POSITIONS_PER_PIECE = 4096
-PLANES = ((0, 1), (0, 2), (1, 2))
 PRIMES = (1, 2654435761, 805459861)
 UINT32 = 0xFFFFFFFF
 
@@ -44,21 +44,6 @@ class HashLookup:
     def __len__(self) -> int:
         """Return the number of positions."""
         return self.rows.shape[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Level:
-    """One resolution of the 3-D grid or of a plane."""
-
-    axes: tuple[int, ...]
-    resolution: int
-    first_row: int
-    entries: int
-    hashed: bool
-
-    @property
-    def corners(self) -> int:
-        return 1 << len(self.axes)
 
 
 class HashGrid(nn.Module):
@@ -90,8 +75,8 @@ class HashGrid(nn.Module):
         super().__init__()
         self.config = config
         self._pool = pool
-        self._levels = _grid_levels(config)
-        self._entries = self._levels[-1].first_row + self._levels[-1].entries
+        self._levels = grid_levels(config)
+        self._entries = self._levels[-1].start + self._levels[-1].entries
         table = torch.empty(self._entries, config.features_per_level)
         self.table = nn.Parameter(table.uniform_(-INIT_RANGE, INIT_RANGE, generator=generator))
         self.register_buffer("box_min", torch.zeros(3))
@@ -142,7 +127,7 @@ class HashGrid(nn.Module):
         if self._pool is None or self.table.device.type != "cpu":
             return _interpolate(_binarize(self.table), lookup, subset_indices, self._levels)
         picks = torch.arange(len(lookup)) if subset_indices is None else subset_indices.long()
-        corners = np.array([level.corners for level in self._levels], np.int64)
+        corners = np.array([_corners(level) for level in self._levels], np.int64)
         return _gather(self.table, lookup, picks.contiguous(), corners, self._pool)
 
     def signs(self) -> npt.NDArray[np.int8]:  # [E, features_per_level]
@@ -161,7 +146,7 @@ class HashGrid(nn.Module):
 
     def _check_lookup(self, lookup: HashLookup, subset_indices: Tensor | None) -> None:
         # the kernels do not check bounds
-        columns = sum(level.corners for level in self._levels)
+        columns = sum(_corners(level) for level in self._levels)
         if lookup.table_rows != self._entries or lookup.rows.shape[1] != columns:
             raise ValueError("the lookup was made for another hash grid, prepare it again")
         if subset_indices is None or not len(subset_indices):
@@ -171,7 +156,7 @@ class HashGrid(nn.Module):
             raise IndexError(f"subset indices are {low}..{high}, wanted 0..{len(lookup) - 1}")
 
     def _locate_on_cpu(self, positions: Tensor, pool: KernelPool) -> tuple[Tensor, Tensor]:
-        n, columns = positions.shape[0], sum(level.corners for level in self._levels)
+        n, columns = positions.shape[0], sum(_corners(level) for level in self._levels)
         rows, weights = torch.empty(n, columns, dtype=torch.int32), torch.empty(n, columns)
         places, row_array, weight_array = positions.numpy(), rows.numpy(), weights.numpy()
         box = (self.box_min.numpy(), self.box_max.numpy(), _level_array(self._levels))
@@ -179,47 +164,28 @@ class HashGrid(nn.Module):
             kernels.locate,
             [
                 (places[a:b], *box, row_array[a:b], weight_array[a:b])
-                for a, b in _spans(n, POSITIONS_PER_PIECE)
+                for a, b in _position_ranges(n)
             ],
         )
         return rows, weights
 
 
-def _grid_levels(config: HashGridConfig) -> tuple[_Level, ...]:
-    """Return the 3-D levels, then those of the planes xy, xz, yz."""
-    wanted: list[tuple[tuple[int, ...], int, int]]
-    wanted = [((0, 1, 2), r, config.log2_table_3d) for r in config.resolutions_3d]
-    wanted += [(axes, r, config.log2_table_2d) for axes in PLANES for r in config.resolutions_2d]
-    levels, first_row = [], 0
-    for axes, resolution, log2_table in wanted:
-        vertices = resolution ** len(axes)
-        entries = -(-min(1 << log2_table, vertices) // 8) * 8
-        hashed = vertices > entries
-        levels.append(
-            _Level(
-                axes=axes,
-                resolution=resolution,
-                first_row=first_row,
-                entries=entries,
-                hashed=hashed,
-            )
-        )
-        first_row += entries
-    return tuple(levels)
+def _corners(level: GridLevel) -> int:
+    return 1 << len(level.axes)
 
 
-def _level_array(levels: tuple[_Level, ...]) -> npt.NDArray[np.int64]:
+def _level_array(levels: tuple[GridLevel, ...]) -> npt.NDArray[np.int64]:
     """Return the levels as the kernels want them, [L, LEVEL_COLUMNS]."""
     table = np.zeros((len(levels), kernels.LEVEL_COLUMNS), np.int64)
     for line, level in zip(table, levels, strict=True):
         line[0] = len(level.axes)
         line[1 : 1 + len(level.axes)] = level.axes
-        line[4:] = level.resolution, level.entries, level.first_row
+        line[4:] = level.resolution, level.entries, level.start
     return table
 
 
-def _spans(count: int, size: int) -> list[tuple[int, int]]:
-    return [(a, min(a + size, count)) for a in range(0, count, size)]
+def _position_ranges(count: int) -> list[tuple[int, int]]:
+    return even_ranges(count, -(-count // POSITIONS_PER_PIECE))
 
 
 # ---- readable torch reference, and the path for accelerators ----
@@ -229,7 +195,7 @@ def _locate(
     positions: Tensor,  # [n, 3]
     box_min: Tensor,
     box_max: Tensor,
-    levels: tuple[_Level, ...],
+    levels: tuple[GridLevel, ...],
 ) -> tuple[Tensor, Tensor]:  # rows [n, C] int32, weights [n, C]
     unit = (positions - box_min) / (box_max - box_min)
     inside = ((unit >= 0) & (unit <= 1)).all(dim=1)
@@ -242,7 +208,7 @@ def _locate(
 def _locate_level(
     unit: Tensor,  # [n, 3]
     inside: Tensor,  # [n] bool
-    level: _Level,
+    level: GridLevel,
 ) -> tuple[Tensor, Tensor]:
     """Return rows [n, corners] int32 of one level and weights, zeros for positions outside."""
     d, r = len(level.axes), level.resolution
@@ -257,14 +223,14 @@ def _locate_level(
     weights = torch.where(kept, weights, 0.0)
     total = weights.sum(dim=1, keepdim=True)
     weights = torch.where(total > 0, weights / total, 0.0)
-    if level.hashed:
+    if not level.dense:
         row = vertex[..., 0]
         for axis in range(1, d):
             row = row ^ ((vertex[..., axis] * PRIMES[axis]) & UINT32)
         row = row % level.entries
     else:
         row = sum(vertex[..., axis] * r**axis for axis in range(d))
-    rows = level.first_row + torch.where(kept, row, 0)
+    rows = level.start + torch.where(kept, row, 0)
     return rows.to(torch.int32), weights
 
 
@@ -272,13 +238,13 @@ def _interpolate(
     signs: Tensor,  # [E, f]
     lookup: HashLookup,
     picks: Tensor | None,
-    levels: tuple[_Level, ...],
+    levels: tuple[GridLevel, ...],
 ) -> Tensor:  # [n, G]
     rows = lookup.rows if picks is None else lookup.rows[picks]
     weights = lookup.weights if picks is None else lookup.weights[picks]
     features, column = [], 0
     for level in levels:
-        end = column + level.corners
+        end = column + _corners(level)
         corner_signs = nn.functional.embedding(rows[:, column:end], signs)
         features.append((corner_signs * weights[:, column:end, None]).sum(dim=1))
         column = end
@@ -338,7 +304,7 @@ class _Gather(torch.autograd.Function):
         features = torch.empty(len(picks), len(corners) * table.shape[1])
         signs, lookup = _signs_of(table).numpy(), (rows.numpy(), weights.numpy())
         chosen, out = picks.numpy(), features.numpy()
-        spans = _spans(len(picks), POSITIONS_PER_PIECE)
+        spans = _position_ranges(len(picks))
         pool.run(
             kernels.gather, [(signs, *lookup, chosen[a:b], corners, out[a:b]) for a, b in spans]
         )

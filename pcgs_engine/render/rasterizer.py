@@ -9,7 +9,7 @@ from torch import Tensor
 from ..model.gaussians import Gaussians
 from ..scene.camera import Camera
 
-__all__ = ["RenderOutput", "Rasterizer"]
+__all__ = ["Rasterizer", "RenderOutput"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

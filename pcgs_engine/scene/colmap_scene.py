@@ -1,5 +1,6 @@
 """A folder with `images/` and a COLMAP sparse model -> PosedSet."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def read_colmap(folder: Path, model: Path) -> PosedSet:
     posed = tuple(
         PosedImage(
             image_path=path,
-            mask_path=find_mask(folder, path.relative_to(folder).as_posix()),
+            mask_path=find_mask(folder, Path(os.path.relpath(path, folder)).as_posix()),
             lens=_lens(cameras, image, images_file),
             world_to_camera=camera_from_quaternion(
                 image.quaternion, image.translation, f"{images_file}: image {image.name}"
@@ -59,11 +60,13 @@ def read_colmap(folder: Path, model: Path) -> PosedSet:
         for image, path in zip(images, paths, strict=True)
     )
     points = _read_points(model, binary=binary)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: dropped later
+        positions = points.positions.astype(np.float32)
     return PosedSet(
         kind="colmap",
         train=posed,
         test=None,
-        points=points.positions.astype(np.float32),
+        points=positions,
         colors=points.colors,
         warnings=_warnings(folder, model, paths),
     )

@@ -42,7 +42,11 @@ def undistort_map(lens: Distortion) -> UndistortMap:
         intrinsics, coefficients, None, intrinsics, size, cv2.CV_32FC1
     )
     inside = (x >= -0.5) & (x <= lens.width - 0.5) & (y >= -0.5) & (y <= lens.height - 0.5)
-    return UndistortMap(x=x, y=y, valid=inside & _before_fold(lens, coefficients))
+    return UndistortMap(
+        x=_bounded(x, lens.width),
+        y=_bounded(y, lens.height),
+        valid=inside & _before_fold(lens, coefficients),
+    )
 
 
 def undistort(
@@ -56,21 +60,26 @@ def undistort(
     return np.asarray(resampled, dtype=np.float32)
 
 
+def _bounded(places: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    """Return `places` without NaN and not far outside: OpenCV's remap takes integers of them."""
+    return np.asarray(np.clip(np.nan_to_num(places), -side, 2 * side), dtype=np.float32)
+
+
 def _before_fold(
     lens: Distortion,
     coefficients: npt.NDArray[np.float64],  # [8]
 ) -> npt.NDArray[np.bool_]:
     """Return the pixels `[H, W]` inside the radius where distortion still grows outwards."""
-    x = (np.arange(lens.width) + 0.5 - lens.cx) / lens.fx
-    y = (np.arange(lens.height) + 0.5 - lens.cy) / lens.fy
-    squared = x[None, :] ** 2 + y[:, None] ** 2
-    radius = np.linspace(0, np.sqrt(squared.max()), _RADIUS_SAMPLES)
+    x2 = ((np.arange(lens.width) + 0.5 - lens.cx) / lens.fx) ** 2
+    y2 = ((np.arange(lens.height) + 0.5 - lens.cy) / lens.fy) ** 2
+    radius = np.linspace(0, np.sqrt(x2.max() + y2.max()), _RADIUS_SAMPLES)
     k1, k2, _, _, k3, k4, k5, k6 = coefficients
     r2 = radius**2
     numerator = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
     denominator = 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         falling = ~(np.diff(radius * numerator / denominator) > 0)
     if not falling.any():
-        return np.ones(squared.shape, dtype=np.bool_)
-    return np.asarray(squared <= radius[int(np.argmax(falling))] ** 2)
+        return np.ones((lens.height, lens.width), dtype=np.bool_)
+    limit = float(radius[int(np.argmax(falling))])
+    return np.asarray(x2[None, :] + y2[:, None] <= limit**2)

@@ -1,5 +1,6 @@
 """Sparse points in a PLY file -> positions and colours."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import numpy.typing as npt
 import plyfile
 
 from ..errors import SceneError
-from .source_file import unreadable
+from .source_file import read_file_bytes, unreadable
 
 __all__ = ["SparsePoints", "read_point_file"]
 
 _GREY = 128
+_LONGEST_COUNT = 18
+"""Decimal digits: fewer than 2**63."""
+_REMEDY = "wanted vertices with x, y, z; export it anew, or delete it to have points made up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +35,30 @@ def read_point_file(path: Path) -> SparsePoints:
     Raises:
         SceneError: unreadable, not a PLY file, truncated, or without x, y, z.
     """
+    _check_counts(path)
     try:
-        table = plyfile.PlyData.read(str(path), mmap=False)["vertex"].data
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            table = plyfile.PlyData.read(str(path), mmap=False)["vertex"].data
+            positions = np.stack([table[axis] for axis in "xyz"], axis=1).astype(np.float32)
+        return SparsePoints(positions=positions, colors=_colors(table))
     except OSError as error:
         raise unreadable(path, error) from error
-    except (plyfile.PlyParseError, KeyError, ValueError, MemoryError) as error:
+    except (plyfile.PlyParseError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise SceneError(
-            f"{path}: not a usable PLY file ({reason}), wanted vertices with x, y, z; export it "
-            "anew, or delete it to have points made up"
-        ) from error
-    names = table.dtype.names or ()
-    if not {"x", "y", "z"} <= set(names):
-        raise SceneError(f"{path}: vertices have {list(names)}, wanted x, y, z; export it anew")
-    positions = np.stack([table[axis] for axis in "xyz"], axis=1).astype(np.float32)
-    return SparsePoints(positions=positions, colors=_colors(table))
+        raise SceneError(f"{path}: not a usable PLY file ({reason}), {_REMEDY}") from error
+
+
+def _check_counts(path: Path) -> None:
+    """Check the announced element counts against the file's size, before plyfile allocates."""
+    data = read_file_bytes(path)
+    header = data[: data.find(b"end_header") + 1]
+    for element, count in re.findall(rb"^element[ \t]+(\S+)[ \t]+(\d+)", header, re.MULTILINE):
+        if len(count) > _LONGEST_COUNT or int(count) > len(data):
+            raise SceneError(
+                f"{path}: announces {count.decode()[:_LONGEST_COUNT]} of "
+                f"{element.decode(errors='replace')}, not a usable PLY file of {len(data)} bytes, "
+                f"{_REMEDY}"
+            )
 
 
 def _colors(table: npt.NDArray[np.void]) -> npt.NDArray[np.uint8]:

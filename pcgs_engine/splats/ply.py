@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from plyfile import PlyData, PlyElement, PlyListProperty, PlyParseError
+from plyfile import PlyData, PlyElement, PlyParseError
 
 from ..atomic_file import write_atomically
 from ..errors import SplatFileError
@@ -53,13 +53,13 @@ def read_ply(path: Path) -> SplatCloud:
         SplatFileError: not a PLY, truncated, a property missing, not numeric or not finite.
     """
     vertex = _read_vertex(path)
-    names = {prop.name: prop for prop in vertex.properties}
+    names = {prop.name for prop in vertex.properties}
     if "packed_position" in names:
         raise SplatFileError(
             f"{path}: property packed_position found, wanted x y z: this is a compressed PLY, "
             f"convert it to a standard 3DGS PLY first"
         )
-    rest = _rest_names(path, set(names))
+    rest = _rest_names(path, names)
     with np.errstate(over="ignore"):
         means = _columns(path, vertex, _POSITION)
         dc = _columns(path, vertex, _DC)
@@ -123,29 +123,34 @@ def _read_vertex(path: Path) -> PlyElement:
 
 
 def _check_header(path: Path) -> None:
-    """Raise ValueError where the declared counts cannot fit the file's size.
+    """Refuse a header that asks for lists, or for more values than the file has bytes.
 
     Every value takes at least one byte, so the arrays made of a file that passes are at most
-    eight times its size.
+    eight times its size. A list's length stands in the data and cannot be checked beforehand.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(_HEADER_LIMIT)
-    body = head.find(b"end_header")
-    if not head.startswith(b"ply") or body < 0:
+    end = head.find(b"end_header")
+    if not head.startswith(b"ply") or end < 0:
         raise ValueError("no PLY header")
     values = 0
     count = 0
-    for line in head[:body].split(b"\n"):
+    for line in head[:end].splitlines():
         words = line.split()
         if words[:1] == [b"element"]:
             count = int(words[2])
-            if count < 0:
-                raise ValueError(f"element count {count}")
-            values += count
+            if not 0 <= count <= size:
+                raise ValueError(f"{count} elements declared in {size} bytes")
         elif words[:1] == [b"property"]:
             values += count
-    if values > 2 * size:
+            if b"list" in words[1:2]:
+                name = words[-1].decode("ascii", "replace")
+                raise SplatFileError(
+                    f"{path}: property {name} is a list as in a mesh, wanted numbers only, "
+                    f"choose a splat PLY"
+                )
+    if values > size:
         raise ValueError(f"{values} values declared in {size} bytes")
 
 
@@ -165,14 +170,12 @@ def _columns(
 ) -> FloatArray:
     """Return the named properties as `[M, len(names)] float32`."""
     result = np.empty((vertex.count, len(names)), dtype=np.float32)
-    known = {prop.name: prop for prop in vertex.properties}
+    known = {prop.name for prop in vertex.properties}
     for index, name in enumerate(names):
         if name not in known:
             raise SplatFileError(
                 f"{path}: property {name} is missing, wanted the 3DGS layout, choose a splat PLY"
             )
-        if isinstance(known[name], PlyListProperty):
-            raise SplatFileError(f"{path}: property {name} is a list, wanted one number per splat")
         result[:, index] = vertex[name]
         column = result[:, index]
         bad = np.isnan(column) if infinite else ~np.isfinite(column)

@@ -62,21 +62,27 @@ def ssim_map(image: Tensor, target: Tensor) -> Tensor:  # [H, W, C] each -> [H, 
 
     Source: Wang et al. 2004; constants and padding as in 3DGS.
     """
-    x, y = image.movedim(-1, 0)[:, None], target.movedim(-1, 0)[:, None]
-    mean_x, mean_y = _blur(x), _blur(y)
-    variance_x = _blur(x * x) - mean_x**2
-    variance_y = _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
+    x, y = image.movedim(-1, 0), target.movedim(-1, 0)
+    mean_x, mean_y, square_x, square_y, product = _blur(torch.stack([x, y, x * x, y * y, x * y]))
+    variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
+    covariance = product - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     structure = (2 * covariance + C2) / (variance_x + variance_y + C2)
-    return (luminance * structure)[:, 0].movedim(0, -1)
+    result: Tensor = (luminance * structure).movedim(0, -1)
+    return result
 
 
-def _blur(planes: Tensor) -> Tensor:  # [C, 1, H, W]
+def _blur(planes: Tensor) -> Tensor:  # [5, C, H, W]
     half = torch.from_numpy(kernels.window_weights()).to(planes)
     window = torch.cat([half.flip(0)[:-1], half])
-    rows = torch.nn.functional.conv2d(planes, window.view(1, 1, 1, -1), padding="same")
-    return torch.nn.functional.conv2d(rows, window.view(1, 1, -1, 1), padding="same")
+    # one group a plane: such convolutions are not rounded to TF32, which would spoil variances
+    count = planes.shape[0] * planes.shape[1]
+    across = window.expand(count, 1, 1, -1)
+    flat = planes.reshape(1, count, *planes.shape[2:])
+    rows = torch.nn.functional.conv2d(flat, across, padding=(0, kernels.RADIUS), groups=count)
+    down = across.transpose(2, 3)
+    both = torch.nn.functional.conv2d(rows, down, padding=(kernels.RADIUS, 0), groups=count)
+    return both.view_as(planes)
 
 
 def _check(image: Tensor, target: Tensor, valid: Tensor | None) -> None:

@@ -16,7 +16,8 @@ def memory_in_use_mb(device: torch.device) -> float:
     NaN where the system does not tell (resident memory on other systems than Linux).
     """
     if device.type != "cpu":
-        return torch.cuda.memory_allocated(device) / 1e6
+        allocated: int = torch.get_device_module(device).memory_allocated(device)
+        return allocated / 1e6
     if sys.platform != "linux":
         return float("nan")
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

@@ -209,6 +209,26 @@ def test_ply_with_absurd_count_is_refused_without_allocating(tmp_path, text):
         read_ply(path)
 
 
+def test_ply_with_carriage_returns_and_absurd_count_is_refused(tmp_path):
+    path = tmp_path / "huge.ply"
+    path.write_bytes(
+        b"ply\rformat ascii 1.0\relement vertex 99999999999\rproperty float x\rend_header\r1\r"
+    )
+    with pytest.raises(SplatFileError, match="99999999999 elements declared"):
+        read_ply(path)
+
+
+def test_ply_list_of_absurd_length_is_refused_without_allocating(tmp_path):
+    path = tmp_path / "list.ply"
+    header = (
+        "ply\nformat binary_little_endian 1.0\nelement vertex 1\n"
+        "property list uint float x\nend_header\n"
+    )
+    path.write_bytes(header.encode() + b"\xff" * 8)
+    with pytest.raises(SplatFileError, match="property x is a list"):
+        read_ply(path)
+
+
 def test_ply_of_missing_file_is_refused(tmp_path):
     with pytest.raises(SplatFileError, match="cannot be read"):
         read_ply(tmp_path / "nothing.ply")

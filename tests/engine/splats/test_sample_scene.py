@@ -10,6 +10,7 @@ Image = pytest.importorskip("PIL.Image")
 
 @pytest.fixture(scope="module")
 def scene():
+    pytest.importorskip("cv2")  # part of the train extra, like Pillow
     from pcgs_engine.scene.load_scene import load_scene
 
     return load_scene(sample_path(), max_size=1600)

@@ -1,0 +1,187 @@
+"""`pcgs encode`: a run folder in, one `.pcgs` file with all its levels out.
+
+The file is decoded again in this process, so the quality it states is that of the file.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..atomic_file import write_atomically
+from ..config import config_to_dict
+from ..entropy.backend import EntropyBackend, best_backend
+from ..errors import SceneError
+from ..protocol import Saved, Started, Status, Warned
+from .console import Console
+from .parser import Commands, add_background, add_command, add_device, add_progress, one_of
+from .report import level_table
+
+if TYPE_CHECKING:
+    from ..codec import EncodedScene
+    from ..render.rasterizer import Rasterizer
+    from ..training.evaluate import LevelQuality
+    from ..training.run_info import RunInfo
+
+__all__ = ["EncodeJob", "add_arguments", "encode_run", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeJob:
+    """What to encode and where to."""
+
+    run: Path
+    out: Path
+    backend: EntropyBackend
+    scene: Path | None = None
+    """Where the image set lies now; None: where it lay in training."""
+    background: tuple[float, float, float] | None = None
+
+
+def add_arguments(commands: Commands) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        commands,
+        "encode",
+        run,
+        summary="write a trained run as one progressive .pcgs file",
+        examples=("run --out scene.pcgs", "run --out scene.pcgs --no-quality"),
+    )
+    parser.add_argument(
+        "run_folder", type=Path, metavar="RUN", help="folder given to pcgs train --out"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.pcgs", help="the file to write"
+    )
+    parser.add_argument(
+        "--entropy-backend",
+        type=one_of(EntropyBackend),
+        metavar="{native,numpy,torchac}",
+        help="code that runs the range coder; all write the same bytes (default: native where its "
+        "library is built, else numpy)",
+    )
+    parser.add_argument(
+        "--scene",
+        type=Path,
+        metavar="SCENE",
+        help="image set to measure quality on (default: the one of the training)",
+    )
+    parser.add_argument(
+        "--no-quality", action="store_true", help="do not measure PSNR and SSIM of the levels"
+    )
+    add_background(parser)
+    add_device(parser)
+    add_progress(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> str:
+    """Encode; returns the path written.
+
+    Raises:
+        PcgsError: no usable run, no usable device, nowhere to write.
+    """
+    rasterizer = None
+    if args.no_quality:
+        console.message(Started(job="encode", version=__version__, backend="", device=""))
+    else:
+        # Delayed: torch must start after the environment is set, and not for --help.
+        from .device import start_job
+
+        rasterizer = start_job("encode", args, console)
+    job = EncodeJob(
+        run=args.run_folder,
+        out=args.out,
+        backend=args.entropy_backend or best_backend(),
+        scene=args.scene,
+        background=args.background,
+    )
+    encode_run(job, rasterizer, console)
+    return str(args.out)
+
+
+def encode_run(job: EncodeJob, rasterizer: "Rasterizer | None", console: Console) -> None:
+    """Quantize, code, measure by decoding, write; without a rasterizer nothing is measured.
+
+    Raises:
+        CheckpointError: the run has nothing to encode.
+        ModelMismatchError: the model has no anchors.
+        OutputError: the file cannot be written.
+    """
+    # Delayed: torch, see run.
+    from ..codec import encode_chunks
+    from ..levels.split_levels import split_levels
+    from ..training.checkpoint import load_trained
+    from ..training.run_info import load_run_info
+    from .file_summary import level_results
+
+    info = load_run_info(job.run)
+    console.message(Status(text=f"splitting {job.run} into levels"))
+    coded = split_levels(load_trained(job.run))
+    console.message(Status(text=f"coding with the {job.backend.value} backend"))
+    encoded = encode_chunks(coded, backend=job.backend)
+    metadata = _metadata(job, info)
+    qualities: tuple[LevelQuality, ...] = ()
+    if rasterizer is not None:
+        qualities = _measure(job, info, encoded, rasterizer, console)
+    if qualities:
+        metadata["levels"] = [
+            {"level": q.level, "psnr": round(q.psnr, 4), "ssim": round(q.ssim, 5)}
+            for q in qualities
+        ]
+    write_atomically(job.out, encoded.to_bytes(metadata))
+    results = level_results(job.out, qualities)
+    for result in results:
+        console.message(result)
+    console.message(Saved(what="result", path=str(job.out)))
+    console.result(level_table(results))
+
+
+def _metadata(job: EncodeJob, info: "RunInfo") -> dict[str, object]:
+    background = job.background or info.background
+    return {
+        "title": Path(info.scene).name,
+        "generator": f"pcgs {__version__}",
+        "background": list(background),
+        "training": config_to_dict(info.config.training),
+    }
+
+
+def _measure(
+    job: EncodeJob,
+    info: "RunInfo",
+    encoded: "EncodedScene",
+    rasterizer: "Rasterizer",
+    console: Console,
+) -> "tuple[LevelQuality, ...]":
+    """Decode the bytes and judge every level; empty where the scene cannot be had."""
+    # Delayed: torch, see run.
+    from ..codec import ProgressiveDecoder
+    from ..scene.load_scene import load_scene
+    from .file_summary import quality_status
+    from .level_quality import LevelJudge
+    from .pcgs_file import OpenedFile
+
+    background = job.background or (info.background[0], info.background[1], info.background[2])
+    try:
+        scene = load_scene(
+            job.scene or Path(info.scene),
+            max_size=info.config.training.max_size,
+            background=background,
+        )
+    except SceneError as error:
+        if job.scene is not None:
+            raise
+        console.message(Warned(text=f"quality is not measured: {error}; or give --scene"))
+        return ()
+    if not scene.test_views:
+        console.message(Warned(text="quality is not measured: the scene has no held-out views"))
+        return ()
+    decoder = ProgressiveDecoder()
+    decoder.feed(encoded.to_bytes({}))
+    decoder.finish()
+    opened = OpenedFile(decoder=decoder, level=decoder.levels_ready)
+    judge = LevelJudge(opened=opened, scene=scene, rasterizer=rasterizer)
+    return judge.qualities(
+        scene.test_views, on_level=lambda quality: console.message(quality_status(quality))
+    )
