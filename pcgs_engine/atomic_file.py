@@ -20,6 +20,7 @@ __all__ = ["make_folder", "output_errors", "write_atomically"]
 REMEDIES = {
     errno.ENOSPC: "free some disk space or choose another folder",
     errno.EDQUOT: "free some disk space or choose another folder",
+    errno.EFBIG: "choose a disk that takes larger files",
     errno.EACCES: "choose a folder you may write to",
     errno.EPERM: "choose a folder you may write to",
     errno.EROFS: "choose a folder on a writable disk",

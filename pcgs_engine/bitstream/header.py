@@ -63,8 +63,8 @@ class Header:
                 f"header starts with {data[:8].hex()}, wanted {MAGIC.hex()}; not a .pcgs file"
             )
         check_crc("header", data[: HEADER_SIZE - 4], int.from_bytes(data[60:64], "little"))
-        _, major, minor, flags, levels, anchors, size, chunks, table, profile, bank = (
-            LAYOUT.unpack(data[: LAYOUT.size])
+        _, major, minor, flags, levels, anchors, size, chunks, table, profile, bank = LAYOUT.unpack(
+            data[: LAYOUT.size]
         )
         if major != FORMAT_MAJOR or flags or profile != PROFILE_FLOAT64 or bank != TABLE_BANK:
             raise UnsupportedVersionError(

@@ -14,12 +14,10 @@ from ..protocol import (
     Done,
     ErrorMessage,
     Evaluated,
-    LevelResult,
     Message,
     Progress,
     Saved,
     SceneLoaded,
-    Started,
     Status,
     Warned,
     message_line,
@@ -133,11 +131,8 @@ class Console:
 
 
 def message_text(message: Message) -> str:
-    """Return one line for people, or "" for messages only programs need."""
+    """Return one line for people, or "" for messages only programs need (levels: see the table)."""
     match message:
-        case Started():
-            where = " on ".join(part for part in (message.backend, message.device) if part)
-            return f"{message.job}: pcgs {message.version}{', ' + where if where else ''}"
         case Status():
             return message.text
         case SceneLoaded():
@@ -151,25 +146,11 @@ def message_text(message: Message) -> str:
                 f"held-out views at iteration {message.iteration}: {message.psnr:.2f} dB "
                 f"after {duration(message.seconds)}"
             )
-        case LevelResult():
-            return level_text(message)
         case Saved(what="result"):
             return f"saved {message.path}"
         case Done():
-            where = f": {message.result}" if message.result else ""
-            return f"done in {duration(message.seconds)}{where}"
+            return f"done in {duration(message.seconds)}"
     return ""
-
-
-def level_text(level: LevelResult) -> str:
-    """Return one line about a level."""
-    quality = "" if level.psnr is None else f", {level.psnr:.2f} dB"
-    if level.ssim is not None:
-        quality += f", SSIM {level.ssim:.4f}"
-    return (
-        f"level {level.level}: {level.bytes / 1e6:.3f} MB, {level.anchors} anchors, "
-        f"{level.splats} splats{quality}"
-    )
 
 
 def progress_text(progress: Progress) -> str:

@@ -18,6 +18,7 @@ from ..protocol import LevelResult, Saved, Status
 from ..sample import sample_path
 from .cancel import CancelToken
 from .console import Console
+from .file_summary import level_results
 from .parser import Commands, add_command, add_device, add_progress, positive, positive_number
 from .report import RatePoint, level_table, rate_plot
 
@@ -41,7 +42,7 @@ def add_arguments(commands: Commands) -> None:
         commands,
         "demo",
         run,
-        summary="train, encode, decode and show the embedded sample; under ten minutes on two cores",
+        summary="train, encode, decode and show the embedded sample in under ten minutes",
         examples=("--out demo_out", "--out demo_out --iterations 500"),
     )
     parser.add_argument(
@@ -101,7 +102,7 @@ def _show(file: Path, args: argparse.Namespace, console: Console) -> None:
     console.message(Status(text="decoding and judging in a separate process"))
     judged = _pcgs("eval", str(file), "--scene", scene, "--json", *device)
     write_atomically(args.out / "levels.json", judged.encode())
-    results = [_result(entry) for entry in json.loads(judged)["levels"]]
+    results = _results(file, judged)
     for result in results:
         console.message(Status(text=f"exporting level {result.level}"))
         level = ["--level", str(result.level)]
@@ -123,15 +124,15 @@ def _show(file: Path, args: argparse.Namespace, console: Console) -> None:
     console.result(table)
 
 
-def _result(entry: dict[str, float]) -> LevelResult:
-    return LevelResult(
-        level=int(entry["level"]),
-        bytes=int(entry["bytes"]),
-        anchors=int(entry["anchors"]),
-        splats=int(entry["splats"]),
-        psnr=entry["psnr"],
-        ssim=entry["ssim"],
-    )
+def _results(file: Path, judged: str) -> list[LevelResult]:
+    """Combine what the file says of its levels with the quality another process measured."""
+    quality = {entry["level"]: entry for entry in json.loads(judged)["levels"]}
+    return [
+        dataclasses.replace(
+            plain, psnr=quality[plain.level]["psnr"], ssim=quality[plain.level]["ssim"]
+        )
+        for plain in level_results(file)
+    ]
 
 
 def _pcgs(*arguments: str) -> str:
@@ -141,9 +142,7 @@ def _pcgs(*arguments: str) -> str:
         DemoStepError: it failed.
         CancelledError: it was interrupted.
     """
-    command = [sys.executable, "-m", "pcgs_engine", *arguments]
-    if arguments[0] != "inspect":
-        command += ["--progress", "none"]
+    command = [sys.executable, "-m", "pcgs_engine", *arguments, "--progress", "none"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == CancelledError.exit_code:
         raise CancelledError("cancelled")

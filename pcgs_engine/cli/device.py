@@ -4,8 +4,9 @@ import argparse
 
 from .. import __version__
 from ..protocol import Started, Status
+from ..render.cuda_backend import DeviceChoice
 from ..render.rasterizer import Rasterizer
-from ..render.select import DeviceChoice, choose_rasterizer
+from ..render.select import choose_rasterizer
 from .console import Console
 
 __all__ = ["start_job"]

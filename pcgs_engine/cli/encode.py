@@ -13,7 +13,7 @@ from ..atomic_file import write_atomically
 from ..config import config_to_dict
 from ..entropy.backend import EntropyBackend, best_backend
 from ..errors import SceneError
-from ..protocol import Saved, Started, Status, Warned
+from ..protocol import LevelResult, Saved, Started, Status, Warned
 from .console import Console
 from .parser import Commands, add_background, add_command, add_device, add_progress, one_of
 from .report import level_table
@@ -96,12 +96,17 @@ def run(args: argparse.Namespace, console: Console) -> str:
         scene=args.scene,
         background=args.background,
     )
-    encode_run(job, rasterizer, console)
+    console.result(level_table(encode_run(job, rasterizer, console)))
     return str(args.out)
 
 
-def encode_run(job: EncodeJob, rasterizer: "Rasterizer | None", console: Console) -> None:
+def encode_run(
+    job: EncodeJob, rasterizer: "Rasterizer | None", console: Console
+) -> tuple[LevelResult, ...]:
     """Quantize, code, measure by decoding, write; without a rasterizer nothing is measured.
+
+    Returns:
+        Size and quality of every level of the file written.
 
     Raises:
         CheckpointError: the run has nothing to encode.
@@ -126,7 +131,7 @@ def encode_run(job: EncodeJob, rasterizer: "Rasterizer | None", console: Console
         qualities = _measure(job, info, encoded, rasterizer, console)
     if qualities:
         metadata["levels"] = [
-            {"level": q.level, "psnr": round(q.psnr, 4), "ssim": round(q.ssim, 5)}
+            {"level": q.level, "psnr": round(q.psnr, 6), "ssim": round(q.ssim, 7)}
             for q in qualities
         ]
     write_atomically(job.out, encoded.to_bytes(metadata))
@@ -134,7 +139,7 @@ def encode_run(job: EncodeJob, rasterizer: "Rasterizer | None", console: Console
     for result in results:
         console.message(result)
     console.message(Saved(what="result", path=str(job.out)))
-    console.result(level_table(results))
+    return results
 
 
 def _metadata(job: EncodeJob, info: "RunInfo") -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 
 from ..errors import ConfigError
 from ..protocol import LevelResult
@@ -54,8 +53,9 @@ def run(args: argparse.Namespace, console: Console) -> str:
     from .scene_of_file import load_scene_of_file
 
     opened = open_file(args.file, None)
+    rasterizer = start_job("eval", args, console)
     scene = load_scene_of_file(args, opened.decoder.metadata, console)
-    judge = LevelJudge(opened=opened, scene=scene, rasterizer=start_job("eval", args, console))
+    judge = LevelJudge(opened=opened, scene=scene, rasterizer=rasterizer)
     views = chosen_views(scene, args.split, args.scene)
     qualities = judge.qualities(views, on_level=lambda q: console.message(quality_status(q)))
     results = level_results(args.file, qualities)
@@ -69,5 +69,5 @@ def run(args: argparse.Namespace, console: Console) -> str:
 
 
 def _plain(result: LevelResult) -> dict[str, object]:
-    names = ("level", "bytes", "psnr", "ssim", "splats", "anchors")
+    names = ("level", "bytes", "psnr", "ssim", "splats")
     return {name: getattr(result, name) for name in names}

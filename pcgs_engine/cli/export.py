@@ -10,7 +10,7 @@ from ..errors import ConfigError
 from ..protocol import Saved, Started, Status
 from .console import Console
 from .parser import Commands, add_command, add_file, add_level, add_progress, positive
-from .pcgs_file import open_file
+from .pcgs_file import open_file, reading
 
 __all__ = ["add_arguments", "run"]
 
@@ -71,16 +71,17 @@ def _export_ply(args: argparse.Namespace, console: Console) -> None:
     from ..splats.ply import write_ply
 
     opened = open_file(args.file, args.level)
-    cloud = opened.splats(opened.level)
+    cloud = opened.splats()
     console.message(Status(text=f"level {opened.level}: {len(cloud)} splats"))
     write_ply(args.out, cloud)
 
 
 def _export_pcgs(args: argparse.Namespace) -> None:
-    if args.max_bytes is not None:
-        data = truncate_to_bytes(args.file, args.max_bytes)
-    elif args.level is not None:
-        data = truncate_to_level(args.file, args.level)
-    else:
+    if args.max_bytes is None and args.level is None:
         raise ConfigError("a .pcgs from a .pcgs needs --level or --max-bytes")
+    with reading(args.file):
+        if args.level is None:
+            data = truncate_to_bytes(args.file, args.max_bytes)
+        else:
+            data = truncate_to_level(args.file, args.level)
     write_atomically(args.out, data)

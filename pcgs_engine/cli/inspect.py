@@ -3,9 +3,11 @@
 import argparse
 import json
 
-from ..codec import FileInfo, inspect_file
+from ..codec import inspect_file
 from .console import Console
+from .file_summary import info_text, info_to_dict
 from .parser import Commands, add_command, add_file
+from .pcgs_file import reading
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,7 +31,8 @@ def run(args: argparse.Namespace, console: Console) -> str:
     Raises:
         BitstreamError: it is not a `.pcgs` file or damaged in its front part.
     """
-    info = inspect_file(args.file)
+    with reading(args.file):
+        info = inspect_file(args.file)
     if args.json:
         console.result(json.dumps(info_to_dict(info)))
     else:

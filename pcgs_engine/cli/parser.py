@@ -144,7 +144,7 @@ def add_device(parser: CommandParser) -> None:
     parser.add_argument(
         "--threads",
         type=positive,
-        default=os.cpu_count() or 1,
+        default=_usable_cores(),
         metavar="N",
         help="CPU threads",
     )
@@ -200,6 +200,13 @@ def positive_number(text: str) -> float:
     if not 0.0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def _usable_cores() -> int:
+    # A container or taskset may leave fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _color(text: str) -> tuple[float, float, float]:

@@ -1,13 +1,15 @@
 """A `.pcgs` file on the command line: path and `--level` in, a decoder ready at that level out."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..codec import ProgressiveDecoder, decode_file
-from ..errors import ConfigError
+from ..errors import BitstreamError, ConfigError
 from ..splats import SplatCloud, to_splats
 
-__all__ = ["OpenedFile", "check_level", "open_file"]
+__all__ = ["OpenedFile", "open_file", "reading"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +19,11 @@ class OpenedFile:
     decoder: ProgressiveDecoder
     level: int
 
-    def splats(self, level: int) -> SplatCloud:
-        """Return the splats of a level as every export shows them."""
+    def splats(self) -> SplatCloud:
+        """Return the splats of the level as every export shows them."""
         decoder = self.decoder
         return to_splats(
-            decoder.anchors(level), decoder.head, decoder.config, decoder.camera_centres
+            decoder.anchors(self.level), decoder.head, decoder.config, decoder.camera_centres
         )
 
 
@@ -30,18 +32,27 @@ def open_file(path: Path, level: int | None) -> OpenedFile:
 
     Raises:
         ConfigError: the file has no such level.
-        BitstreamError: the file cannot be decoded.
+        BitstreamError: the file cannot be read or decoded.
     """
-    decoder = decode_file(path, level)
+    with reading(path):
+        decoder = decode_file(path, level)
     return OpenedFile(decoder=decoder, level=level or decoder.levels_ready)
 
 
-def check_level(level: int, num_levels: int, path: Path) -> int:
-    """Return `level`.
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Let errors of the body name the file: the codec often sees bytes only.
 
     Raises:
-        ConfigError: not in 1..num_levels.
+        BitstreamError: the file cannot be read, or what the body raised.
+        ConfigError: what the body raised.
     """
-    if not 1 <= level <= num_levels:
-        raise ConfigError(f"{path}: level is {level}, wanted 1..{num_levels}; see pcgs inspect")
-    return level
+    try:
+        yield
+    except (BitstreamError, ConfigError) as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BitstreamError(f"{path}: cannot be read ({reason}); check the path") from error

@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from ..atomic_file import make_folder, write_atomically
 from ..protocol import Status
 from .console import Console
@@ -50,26 +53,31 @@ def run(args: argparse.Namespace, console: Console) -> str:
         PcgsError: bad file, bad scene, no usable device, nowhere to write.
     """
     # Delayed: torch must start after the environment is set, and not for --help.
-    from PIL import Image
-
     from .device import start_job
     from .level_quality import LevelJudge, chosen_views
     from .pcgs_file import open_file
     from .scene_of_file import load_scene_of_file
 
     opened = open_file(args.file, args.level)
+    rasterizer = start_job("render", args, console)
     scene = load_scene_of_file(args, opened.decoder.metadata, console)
-    judge = LevelJudge(opened=opened, scene=scene, rasterizer=start_job("render", args, console))
+    judge = LevelJudge(opened=opened, scene=scene, rasterizer=rasterizer)
     views = chosen_views(scene, args.split, args.scene)
     make_folder(args.out)
     renderer = judge.renderer(opened.level)
     for index, view in enumerate(views):
         pixels = (renderer.render(view.camera) * 255.0).round().byte().cpu().numpy()
-        image = Image.fromarray(pixels)
         path = args.out / png_name(view.name)
-        write_atomically(path, lambda file, image=image: image.save(file, "PNG"))
+        _write_png(path, pixels)
         console.message(Status(text=f"{index + 1}/{len(views)}: {path}"))
     return str(args.out)
+
+
+def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    from PIL import Image  # delayed: belongs to the train extra
+
+    image = Image.fromarray(pixels)
+    write_atomically(path, lambda file: image.save(file, "PNG"))
 
 
 def png_name(view_name: str) -> str:

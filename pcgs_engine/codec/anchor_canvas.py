@@ -67,11 +67,13 @@ class AnchorCanvas:
 
     def feature_values(self) -> npt.NDArray[np.float64]:
         """Return the dequantized features `[N, F]`."""
-        return self.features * (self.context.steps.feature / 3 ** (self.level - 1))[:, None]
+        steps = self.context.steps.feature / float(3 ** (self.level - 1))
+        return self.features.astype(np.float64) * steps[:, None]
 
     def scaling_values(self) -> npt.NDArray[np.float64]:
         """Return the dequantized scaling `[N, 6]`, world units."""
-        return self.scaling * (self.context.steps.scaling / 3 ** (self.level - 1))[:, None]
+        steps = self.context.steps.scaling / float(3 ** (self.level - 1))
+        return self.scaling.astype(np.float64) * steps[:, None]
 
     def digest(self) -> bytes:
         """Return BLAKE2b-64 of the integers (FORMAT.md §7.5)."""

@@ -16,15 +16,20 @@ from ..errors import ConfigError, MalformedError
 
 __all__ = [
     "Layer",
+    "context_dense",
     "context_layers",
     "empty_context",
+    "gain_rows",
     "gain_widths",
+    "head_dense",
     "head_layers",
     "pack_arrays",
     "pack_dense",
+    "trit_dense",
     "trit_layers",
     "unpack_arrays",
     "unpack_dense",
+    "weight_count",
 ]
 
 FloatArray = npt.NDArray[np.float32]
@@ -74,6 +79,11 @@ def gain_widths(config: ModelConfig, level: int) -> list[int]:
     c = config.context
     rest = [c.feature_trit_hidden, c.scaling_trit_hidden] if level > 1 else []
     return [c.hash_hidden, *rest]
+
+
+def weight_count(layers: list[Layer]) -> int:
+    """Return the number of weights and biases."""
+    return sum(layer.outputs * (layer.inputs + 1) for layer in layers)
 
 
 def empty_context(config: ModelConfig) -> ContextWeights:
@@ -152,14 +162,10 @@ def unpack_dense(
         BitstreamError: wrong size, damaged, too large or not finite.
     """
     arrays = unpack_arrays(kind, data, _shapes(layers), limits)
-    return [
-        Dense(weight=w, bias=b) for w, b in zip(arrays[::2], arrays[1::2], strict=True)
-    ]
+    return [Dense(weight=w, bias=b) for w, b in zip(arrays[::2], arrays[1::2], strict=True)]
 
 
-def pack_arrays(
-    kind: ChunkType, arrays: list[FloatArray], shapes: list[tuple[int, ...]]
-) -> bytes:
+def pack_arrays(kind: ChunkType, arrays: list[FloatArray], shapes: list[tuple[int, ...]]) -> bytes:
     """Pack arrays as float16: all low bytes, then all high bytes, in one zlib stream.
 
     Raises:

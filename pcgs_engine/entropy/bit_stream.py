@@ -52,4 +52,5 @@ def decode_bits(
     if int(probability.min()) < 1:
         raise MalformedError("bit probability is 0, wanted 1..65535")
     rows = TableDistribution(tables=bernoulli_rows(probability), index=classes)
-    return decode_symbols(stream, rows, backend) == 1
+    bits: npt.NDArray[np.bool_] = decode_symbols(stream, rows, backend) == 1
+    return bits

@@ -168,9 +168,7 @@ class MixtureDistribution:
     def single(cls, mean: Int64Array, scale: Int64Array, tables: Tables) -> "MixtureDistribution":
         """Build from one Gaussian per symbol."""
         weight = np.full(len(mean), 256, dtype=np.int64)
-        return cls.from_parameters(
-            np.stack([mean, mean]), np.stack([scale, scale]), weight, tables
-        )
+        return cls.from_parameters(np.stack([mean, mean]), np.stack([scale, scale]), weight, tables)
 
     @property
     def count(self) -> int:
@@ -211,4 +209,6 @@ class MixtureDistribution:
     def _normal(self, component: int, at: slice, place: Int64Array) -> Int64Array:
         inverse = self.tables.inverse_scale[self.scale[component, at]]
         z = ((place - self.mean[component, at]) * inverse) >> SCALE_SHIFT
-        return self.tables.normal[np.clip(z, -HALF_RANGE, HALF_RANGE) + HALF_RANGE].astype(np.int64)
+        index = np.clip(z, -HALF_RANGE, HALF_RANGE) + HALF_RANGE
+        mass: Int64Array = self.tables.normal[index].astype(np.int64)
+        return mass

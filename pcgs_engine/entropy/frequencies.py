@@ -32,7 +32,8 @@ def cumulative_rows(
     before = np.concatenate([np.zeros(shape, np.int64), np.cumsum(frequency, axis=1)], axis=1)
     used = (frequency > 0).astype(np.int64)
     steps = np.concatenate([np.zeros(shape, np.int64), np.cumsum(used, axis=1)], axis=1)
-    return before * (TOTAL - steps[:, -1:]) // before[:, -1:] + steps
+    rows: Int64Array = before * (TOTAL - steps[:, -1:]) // before[:, -1:] + steps
+    return rows
 
 
 def bit_probability(zeros: int, total: int) -> int:

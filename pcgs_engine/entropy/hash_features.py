@@ -37,13 +37,16 @@ class GridLevel:
     @property
     def dense(self) -> bool:
         """Whether every vertex has a row of its own."""
-        return self.resolution ** len(self.axes) <= self.entries
+        return bool(self.resolution ** len(self.axes) <= self.entries)
 
 
 def grid_levels(config: HashGridConfig) -> tuple[GridLevel, ...]:
     """Return the levels in table order: 3-D, then planes xy, xz, yz."""
-    plans = [((0, 1, 2), r, config.log2_table_3d) for r in config.resolutions_3d]
-    for plane in ((0, 1), (0, 2), (1, 2)):
+    plans: list[tuple[tuple[int, ...], int, int]] = [
+        ((0, 1, 2), r, config.log2_table_3d) for r in config.resolutions_3d
+    ]
+    planes: tuple[tuple[int, ...], ...] = ((0, 1), (0, 2), (1, 2))
+    for plane in planes:
         plans += [(plane, r, config.log2_table_2d) for r in config.resolutions_2d]
     levels: list[GridLevel] = []
     start = 0

@@ -99,9 +99,7 @@ class LevelDistributions:
             block = context_rows(context, at)
             values, pick = self.model.offset_net(block), wanted[begin : begin + BLOCK]
             steps = np.broadcast_to(block.steps.offset[:, None], pick.shape)
-            found.append(
-                gaussian_parameters(values.mean[pick], values.scale[pick], steps[pick])
-            )
+            found.append(gaussian_parameters(values.mean[pick], values.scale[pick], steps[pick]))
         flat = _flat(found)
         return MixtureDistribution.single(flat.mean, flat.scale, self.tables)
 

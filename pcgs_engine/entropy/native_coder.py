@@ -68,9 +68,7 @@ def decode_lanes_native(
         )  # fmt: skip
     elif isinstance(distribution, TritDistribution):
         first, second = _whole(distribution.first), _whole(distribution.second)
-        library.pcgs_decode_trits(
-            *head, first.ctypes.data, second.ctypes.data, symbols.ctypes.data
-        )
+        library.pcgs_decode_trits(*head, first.ctypes.data, second.ctypes.data, symbols.ctypes.data)
     elif isinstance(distribution, TableDistribution):
         rows, index = _whole(distribution.tables), _whole(distribution.index)
         library.pcgs_decode_tables(

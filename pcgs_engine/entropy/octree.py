@@ -77,9 +77,7 @@ def encode_positions(positions: npt.NDArray[np.int32], backend: EntropyBackend) 
     return join_streams([head, packed, *streams])
 
 
-def decode_positions(
-    data: bytes, count: int, backend: EntropyBackend
-) -> npt.NDArray[np.int32]:
+def decode_positions(data: bytes, count: int, backend: EntropyBackend) -> npt.NDArray[np.int32]:
     """Return the `[count, 3]` lattice points.
 
     Raises:
@@ -143,7 +141,8 @@ def _layers(codes: Int64Array, depth: int) -> list[_Layer]:
 
 
 def _child_class(bits: npt.NDArray[np.uint8]) -> Int64Array:
-    return np.minimum(bits.sum(axis=1).astype(np.int64), CHILD_CLASSES) - 1
+    children: Int64Array = np.minimum(bits.sum(axis=1, dtype=np.int64), CHILD_CLASSES) - 1
+    return children
 
 
 def _context(children: Int64Array, height: int) -> Int64Array:

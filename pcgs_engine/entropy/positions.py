@@ -8,6 +8,7 @@ from .morton import MAX_DEPTH, morton_encode
 
 __all__ = ["coding_order"]
 
+
 def coding_order(positions: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """Return the stable permutation that sorts `[N, 3]` lattice positions by Morton code.
 

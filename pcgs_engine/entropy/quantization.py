@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .tables import LOGIT_UNITS, SCALE_COUNT, SCALE_MAX, SCALE_MIN, VALUE_UNITS
+from .tables import EXP_ENTRIES, LOGIT_UNITS, SCALE_COUNT, SCALE_MAX, SCALE_MIN, VALUE_UNITS
 
 __all__ = [
     "GaussianParameters",
@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 Float64Array = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
 
 MEAN_LIMIT = 1 << 30
 """Largest |mean| in 1/256 steps."""
@@ -30,8 +31,8 @@ SCALE_FLOOR = 1e-9
 class GaussianParameters:
     """One Gaussian per symbol."""
 
-    mean: npt.NDArray[np.int64]  # 1/256 steps
-    scale: npt.NDArray[np.int64]  # index 0..255
+    mean: Int64Array  # 1/256 steps
+    scale: Int64Array  # index 0..255
 
 
 def gaussian_parameters(
@@ -50,17 +51,17 @@ def gaussian_parameters(
     )
 
 
-def mixture_weight(
-    hash_logit: Float64Array, channel_logit: Float64Array
-) -> npt.NDArray[np.int64]:
+def mixture_weight(hash_logit: Float64Array, channel_logit: Float64Array) -> Int64Array:
     """Return round(256 softmax(hash, channel)[0]): the weight of the first component."""
     gap = np.clip(hash_logit - channel_logit, -60.0, 60.0)
-    return np.rint(256.0 / (1.0 + np.exp(-gap))).astype(np.int64)
+    weight: Int64Array = np.rint(256.0 / (1.0 + np.exp(-gap))).astype(np.int64)
+    return weight
 
 
 def trit_parameters(
     logits: Float64Array,  # [..., 3]
-) -> npt.NDArray[np.int64]:
+) -> Int64Array:
     """Return the distance of each logit below the largest, `[..., 3]` in 0..511 of 1/32."""
     below = (logits.max(axis=-1, keepdims=True) - logits) * LOGIT_UNITS
-    return np.rint(np.minimum(below, 511.0)).astype(np.int64)
+    rounded: Int64Array = np.rint(np.minimum(below, EXP_ENTRIES - 1.0)).astype(np.int64)
+    return rounded

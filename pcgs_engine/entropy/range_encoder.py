@@ -22,8 +22,11 @@ LANES_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Events:
-    """Bits leaving the encoder, per step and lane: the top `count` bits of `bits`, with
-    `pending` inverted copies of the first after it. `count` 0 means nothing leaves."""
+    """Bits leaving the encoder, per step and lane.
+
+    The top `count` bits of `bits`, with `pending` inverted copies of the first after it. `count` 0
+    means that nothing leaves.
+    """
 
     bits: Int64Array  # [steps, lanes] 32-bit
     count: Int64Array

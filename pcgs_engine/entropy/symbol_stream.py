@@ -4,6 +4,8 @@ A stream is a list of lane sizes, the lanes (independent pieces of the range cod
 mixtures, the magnitudes of escapes. The number of symbols is known from elsewhere.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,7 +38,7 @@ def lane_length(count: int) -> int:
 
 
 def encode_symbols(
-    symbols: npt.NDArray[np.integer], distribution: Distribution, backend: EntropyBackend
+    symbols: npt.NDArray[np.integer[Any]], distribution: Distribution, backend: EntropyBackend
 ) -> bytes:
     """Encode `[count]` symbols.
 

@@ -64,9 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments).target
     host = host_target()
     chosen = [t for t in TARGETS if wanted in ("all", t.name) or (wanted == "host" and t == host)]
+    if not chosen:
+        LOG.error("this platform is not among %s; the numpy backend works", names)
+        return DeviceError.exit_code
     try:
-        if not chosen:
-            raise DeviceError(f"this platform is not among {names}; the numpy backend works")
         for target in chosen:
             path = build_target(target)
             LOG.info("%s: %d bytes", path, path.stat().st_size)

@@ -1,0 +1,272 @@
+"""ProgressiveDecoder: bytes of a `.pcgs` file in, in any pieces; anchors of each level out.
+
+"Need more" is a state, not an error: `feed` decodes every level whose bytes are complete.
+Needs numpy only. FORMAT.md §1, §7.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..bitstream import (
+    HEADER_SIZE,
+    ChunkRecord,
+    ChunkTable,
+    ChunkType,
+    DecodeLimits,
+    Header,
+    check_crc,
+)
+from ..config import ModelConfig
+from ..entropy.backend import EntropyBackend, best_backend
+from ..entropy.context_model import ContextModel
+from ..entropy.tables import load_tables
+from ..entropy.weights import HeadWeights
+from ..errors import ConfigError, MalformedError, TruncatedError
+from ..splats.anchor_set import AnchorSet
+from .anchor_canvas import AnchorCanvas, empty_canvas
+from .coding_order import SCENE_CHUNKS, level_chunks
+from .decode_level import decode_level, with_level_weights
+from .decoded_scene import DecodedScene, decode_scene
+
+__all__ = ["ProgressiveDecoder", "decode_file"]
+
+READ_SIZE = 1 << 20
+
+
+class ProgressiveDecoder:
+    """State of one file being decoded.
+
+    Example:
+        >>> decoder = ProgressiveDecoder()
+        >>> decoder.levels_ready
+        0
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: DecodeLimits | None = None,
+        backend: EntropyBackend | None = None,
+        last_level: int | None = None,
+    ) -> None:
+        """Start with no bytes.
+
+        Args:
+            limits: what the file may ask for; None takes the defaults.
+            backend: who runs the range coder; None takes `best_backend()`.
+            last_level: levels beyond this one are not decoded; None decodes all.
+        """
+        self._limits = limits or DecodeLimits()
+        self._backend = best_backend() if backend is None else backend
+        self._last_level = last_level
+        self._tables = load_tables()
+        self._buffer = bytearray()
+        self._buffer_start = 0
+        self._header: Header | None = None
+        self._table: ChunkTable | None = None
+        self._next_chunk = 0
+        self._parts: dict[ChunkType, bytes] = {}
+        self._scene: DecodedScene | None = None
+        self._model: ContextModel | None = None
+        self._canvas: AnchorCanvas | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the file and decode what they complete.
+
+        Raises:
+            BitstreamError: the bytes are damaged or beyond the limits; levels that were ready
+                stay usable.
+        """
+        self._buffer += data
+        if self._header is None and len(self._buffer) >= HEADER_SIZE:
+            self._header = Header.unpack(bytes(self._buffer[:HEADER_SIZE]), self._limits)
+            self._drop(HEADER_SIZE)
+        if self._header is None:
+            return
+        if self._received > self._header.file_size:
+            raise MalformedError(
+                f"{self._received} bytes, the header says {self._header.file_size}; "
+                "the file has a foreign tail"
+            )
+        if self._table is None:
+            if len(self._buffer) < self._header.table_size:
+                return
+            raw = bytes(self._buffer[: self._header.table_size])
+            self._table = ChunkTable.unpack(raw, self._header, self._limits)
+            self._drop(self._header.table_size)
+        self._take_chunks(self._table)
+
+    def finish(self) -> None:
+        """Say that no more bytes come.
+
+        Raises:
+            TruncatedError: they do not end with a level.
+        """
+        if self._header is None or self._table is None:
+            raise TruncatedError(f"file ends at byte {self._received}, inside header or table")
+        ready = self.levels_ready
+        wanted = self._last_level or self._header.levels
+        end = self._table.levels[ready - 1].end if ready else 0
+        if ready < min(wanted, self._header.levels) and (not ready or self._received > end):
+            record = self._table.levels[ready]
+            raise TruncatedError(
+                f"file ends at byte {self._received}, wanted {record.end} for level "
+                f"{record.level}; fetch the rest"
+            )
+
+    @property
+    def header(self) -> Header | None:
+        """The header, once its 64 bytes are there."""
+        return self._header
+
+    @property
+    def table(self) -> ChunkTable | None:
+        """Level and chunk records, once complete."""
+        return self._table
+
+    @property
+    def levels_ready(self) -> int:
+        """How many levels are decoded and may be read."""
+        return 0 if self._canvas is None else self._canvas.level
+
+    @property
+    def complete(self) -> bool:
+        """Whether all levels of the file are decoded."""
+        return self._header is not None and self.levels_ready == self._header.levels
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """The JSON of chunk mETA; empty where the file has none."""
+        return self._decoded_scene.metadata
+
+    @property
+    def config(self) -> ModelConfig:
+        """Sizes of the model."""
+        return self._decoded_scene.config
+
+    @property
+    def voxel_size(self) -> float:
+        """Lattice pitch, world units."""
+        return self._decoded_scene.model.voxel_size
+
+    @property
+    def head(self) -> HeadWeights:
+        """Attribute MLPs."""
+        return self._decoded_scene.head
+
+    @property
+    def camera_centres(self) -> npt.NDArray[np.float32]:
+        """Training camera centres `[V, 3]`, world units."""
+        return self._decoded_scene.camera_centres
+
+    def anchors(self, level: int) -> AnchorSet:
+        """Return the dequantized anchors of a ready level.
+
+        Raises:
+            TruncatedError: the level is not ready.
+            ConfigError: the file has no such level.
+        """
+        return self.canvas(level).to_anchors(self.voxel_size)
+
+    def digest(self, level: int) -> bytes:
+        """Return the digest of a ready level's integers; errors as for `anchors`."""
+        return self.canvas(level).digest()
+
+    def canvas(self, level: int) -> AnchorCanvas:
+        """Return the integers of a ready level; errors as for `anchors`."""
+        most = self._header.levels if self._header else self._limits.levels
+        if not 1 <= level <= most:
+            raise ConfigError(f"level is {level}, wanted 1..{most}")
+        if self._canvas is None or level > self._canvas.level:
+            raise TruncatedError(
+                f"level {level} is not decoded, {self.levels_ready} of {most} are; feed more bytes"
+            )
+        return self._canvas.at_level(level)
+
+    @property
+    def _received(self) -> int:
+        return self._buffer_start + len(self._buffer)
+
+    @property
+    def _decoded_scene(self) -> DecodedScene:
+        if self._scene is None:
+            raise TruncatedError("networks are not there yet; feed more bytes")
+        return self._scene
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._buffer_start += count
+
+    def _take_chunks(self, table: ChunkTable) -> None:
+        while self._next_chunk < len(table.chunks):
+            record = table.chunks[self._next_chunk]
+            if self._last_level is not None and record.level > self._last_level:
+                self._drop(len(self._buffer))
+                return
+            if self._received < record.end:
+                return
+            begin = record.offset - self._buffer_start
+            data = bytes(self._buffer[begin : begin + record.size])
+            check_crc(record.name, data, record.crc)
+            if _is_known(record):
+                self._parts[ChunkType(record.code)] = data
+            self._drop(record.end - self._buffer_start)
+            self._next_chunk += 1
+            following = table.chunks[self._next_chunk : self._next_chunk + 1]
+            if not following or following[0].level != record.level:
+                self._end_level(table, record.level)
+
+    def _end_level(self, table: ChunkTable, level: int) -> None:
+        parts, self._parts = self._parts, {}
+        wanted = level_chunks(level) if level else SCENE_CHUNKS
+        missing = [k.name for k in wanted if k not in parts and k is not ChunkType.METADATA]
+        if missing or (level and self._scene is None):
+            raise MalformedError(f"level {level} has no chunk {(missing or ['MODEL'])[0]}")
+        if level == 0:
+            scene = decode_scene(parts, self._limits, self._backend)
+            if scene.config.num_levels < len(table.levels):
+                raise MalformedError(
+                    f"{len(table.levels)} levels, the model has {scene.config.num_levels}"
+                )
+            self._scene, self._model = scene, scene.model
+            return
+        model = self._model or self._decoded_scene.model
+        canvas = self._canvas or empty_canvas(model.config)
+        model = with_level_weights(model, level, parts, self._limits)
+        self._canvas = decode_level(
+            canvas, model, parts, table.levels[level - 1],
+            tables=self._tables, limits=self._limits, backend=self._backend,
+        )  # fmt: skip
+        self._model = model
+
+
+def decode_file(
+    path: Path,
+    level: int | None = None,
+    *,
+    limits: DecodeLimits | None = None,
+    backend: EntropyBackend | None = None,
+) -> ProgressiveDecoder:
+    """Decode a file up to `level` (None: all), reading no more than that needs.
+
+    Raises:
+        BitstreamError: the file is damaged, or shorter than its last wanted level.
+        ConfigError: the file has no such level.
+        OSError: it cannot be read.
+    """
+    decoder = ProgressiveDecoder(limits=limits, backend=backend, last_level=level)
+    with path.open("rb") as stream:
+        while data := stream.read(READ_SIZE):
+            decoder.feed(data)
+            if level is not None and decoder.levels_ready >= level:
+                break
+    decoder.finish()
+    if level is not None:
+        decoder.canvas(level)
+    return decoder
+
+
+def _is_known(record: ChunkRecord) -> bool:
+    return any(kind.value == record.code for kind in ChunkType)
