@@ -41,7 +41,7 @@ def write_strip(path: Path, renders: Path, levels: Sequence[LevelResult], *, cou
         ]
         for view in chosen
     ]
-    labels = ["photograph", *(_label(result) for result in levels)]
+    labels = ["original", *(_label(result) for result in levels)]
     picture_strip(path, rows, labels)
 
 

@@ -35,6 +35,8 @@ class AnchorCanvas:
 
     def at_level(self, level: int) -> "AnchorCanvas":
         """Return the state as it was at an earlier or the present level >= 1."""
+        if level == self.level:
+            return self
         count = self.counts[level - 1]
         features, scaling = self.features[:count], self.scaling[:count]
         for _ in range(self.level - level):

@@ -1,12 +1,11 @@
 """Checks of a CodedModel before it is encoded: nothing or a ConfigError out."""
 
-import math
-
 import numpy as np
 
 from ..entropy.coded_model import CodedModel
 from ..entropy.symbols import LevelSymbols
 from ..errors import ConfigError
+from .scene_chunks import LARGEST, SMALLEST
 
 __all__ = ["check_model"]
 
@@ -20,8 +19,14 @@ def check_model(coded: CodedModel) -> None:
     wanted, found = coded.config.num_levels, len(coded.levels)
     if found != wanted:
         raise ConfigError(f"coded model has {found} levels, its config {wanted}")
-    if not (math.isfinite(coded.voxel_size) and coded.voxel_size > 0):
-        raise ConfigError(f"voxel_size is {coded.voxel_size}, wanted a positive number")
+    config, head = coded.config, coded.head
+    steps = (config.feature_step, config.scaling_step, config.offset_step)
+    for length in (coded.voxel_size, head.distance_unit, *steps):
+        if not SMALLEST <= length <= LARGEST:
+            raise ConfigError(
+                f"voxel_size {coded.voxel_size}, distance_unit {head.distance_unit}, steps {steps}: "
+                f"one is outside {SMALLEST}..{LARGEST}"
+            )
     if coded.hash_grid.config != coded.config.hash_grid:
         raise ConfigError("hash grid weights are of another hash grid config")
     old = 0

@@ -23,7 +23,7 @@ from ..entropy.backend import EntropyBackend, best_backend
 from ..entropy.context_model import ContextModel
 from ..entropy.tables import load_tables
 from ..entropy.weights import HeadWeights
-from ..errors import ConfigError, MalformedError, TruncatedError
+from ..errors import BitstreamError, ConfigError, MalformedError, TruncatedError
 from ..splats.anchor_set import AnchorSet
 from .anchor_canvas import AnchorCanvas, empty_canvas
 from .coding_order import SCENE_CHUNKS, level_chunks
@@ -71,6 +71,7 @@ class ProgressiveDecoder:
         self._scene: DecodedScene | None = None
         self._model: ContextModel | None = None
         self._canvas: AnchorCanvas | None = None
+        self._failure: BitstreamError | None = None
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the file and decode what they complete.
@@ -79,7 +80,16 @@ class ProgressiveDecoder:
             BitstreamError: the bytes are damaged or beyond the limits; levels that were ready
                 stay usable.
         """
+        if self._failure is not None:
+            raise self._failure
         self._buffer += data
+        try:
+            self._advance()
+        except BitstreamError as error:
+            self._failure = error
+            raise
+
+    def _advance(self) -> None:
         if self._header is None and len(self._buffer) >= HEADER_SIZE:
             self._header = Header.unpack(bytes(self._buffer[:HEADER_SIZE]), self._limits)
             self._drop(HEADER_SIZE)
@@ -222,8 +232,11 @@ class ProgressiveDecoder:
         parts, self._parts = self._parts, {}
         wanted = level_chunks(level) if level else SCENE_CHUNKS
         missing = [k.name for k in wanted if k not in parts and k is not ChunkType.METADATA]
-        if missing or (level and self._scene is None):
-            raise MalformedError(f"level {level} has no chunk {(missing or ['MODEL'])[0]}")
+        foreign = [k.name for k in parts if k not in wanted]
+        if missing or foreign or (level and self._scene is None):
+            raise MalformedError(
+                f"level {level} lacks chunks {missing} and has foreign chunks {foreign}"
+            )
         if level == 0:
             scene = decode_scene(parts, self._limits, self._backend)
             if scene.config.num_levels < len(table.levels):

@@ -1,6 +1,5 @@
 """Chunks that belong to no level: model facts, cameras and hash grid, each way. FORMAT.md §4."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +23,10 @@ __all__ = [
     "unpack_hash_grid",
     "unpack_model",
 ]
+
+
+SMALLEST, LARGEST = 1e-9, 1e9
+"""Bounds of lengths and steps: arithmetic on them stays finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,11 @@ def unpack_model(data: bytes, limits: DecodeLimits) -> ModelFacts:
     values = unpack_json("MODL", data, limits)
     lengths = [values.get(name) for name in ("voxel_size", "distance_unit")]
     if set(values) != {"model", "voxel_size", "distance_unit"} or not all(
-        type(v) is float and math.isfinite(v) and v > 0 for v in lengths
+        type(v) is float and SMALLEST <= v <= LARGEST for v in lengths
     ):
         raise MalformedError(
             f"MODL holds {sorted(values)} with lengths {lengths}, "
-            "wanted model, voxel_size > 0 and distance_unit > 0"
+            f"wanted model, and voxel_size and distance_unit of {SMALLEST}..{LARGEST}"
         )
     model = values["model"]
     if not isinstance(model, dict):
@@ -68,6 +71,9 @@ def unpack_model(data: bytes, limits: DecodeLimits) -> ModelFacts:
         config = config_from_dict(ModelConfig, model, place="model.")
     except ConfigError as error:
         raise MalformedError(f"MODL: {error}") from error
+    smallest = min(config.feature_step, config.scaling_step, config.offset_step)
+    if smallest < SMALLEST:
+        raise MalformedError(f"MODL: quantization step {smallest}, wanted at least {SMALLEST}")
     entries = grid_entries(config.hash_grid) * config.hash_grid.features_per_level
     check_limit("MODL: hash grid signs", entries, limits.hash_signs)
     voxel_size, unit = (float(v) for v in lengths if isinstance(v, float))

@@ -64,11 +64,14 @@ def ssim(
 
 
 def _double(picture: Image) -> Tensor:
-    return torch.as_tensor(picture).detach().to("cpu", torch.float64)
+    # Arrays are copied: they may be read-only memory maps, which torch does not take.
+    tensor = picture.detach() if isinstance(picture, Tensor) else torch.tensor(picture)
+    return tensor.to("cpu", torch.float64)
 
 
 def _mask(valid: Tensor | npt.NDArray[np.bool_]) -> Tensor:
-    return torch.as_tensor(valid).detach().to("cpu", torch.bool)
+    tensor = valid.detach() if isinstance(valid, Tensor) else torch.tensor(valid)
+    return tensor.to("cpu", torch.bool)
 
 
 def _blur(planes: Tensor) -> Tensor:

@@ -1,0 +1,211 @@
+"""train, encode, eval and render end to end on a scene of a few pixels."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("numba")
+
+from PIL import Image
+
+from pcgs_engine.cli.main import main
+from pcgs_engine.cli.render import png_name
+from pcgs_engine.codec import inspect_file
+
+CPU = ["--device", "cpu", "--threads", "1"]
+TINY = """\
+[model]
+feature_dim = 10
+num_offsets = 2
+head_hidden = 8
+sh_degree = 0
+[model.hash_grid]
+resolutions_3d = [6, 10]
+log2_table_3d = 6
+resolutions_2d = [12]
+log2_table_2d = 6
+[training]
+iterations = 8
+max_size = 24
+eval_every = 1.0
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained_run(
+    tmp_path_factory: pytest.TempPathFactory, scene_folder: Path, tiny_config: Path
+) -> Path:
+    run = tmp_path_factory.mktemp("trained") / "run"
+    argv = ["train", str(scene_folder), "--out", str(run), "--config", str(tiny_config), *CPU]
+    assert main(argv) == 0
+    return run
+
+
+def messages(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_train_with_missing_scene_ends_in_an_error_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", str(tmp_path / "none"), "--out", str(tmp_path / "run"), *CPU]
+    assert main([*argv, "--progress", "json"]) == 3
+    found = messages(capsys)
+    assert [found[0]["type"], found[-1]["type"]] == ["started", "error"]
+    assert found[-1]["error"] == "SceneError"
+    assert found[-1]["exit_code"] == 3
+
+
+def test_train_into_a_file_is_output_error(
+    scene_folder: Path, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").write_text("in the way")
+    argv = ["train", str(scene_folder), "--out", str(tmp_path / "run")]
+    assert main([*argv, "--config", str(tiny_config), *CPU]) == 3
+    assert "in the way" in capsys.readouterr().err
+
+
+def test_train_into_an_old_run_without_resume_is_refused(
+    trained_run: Path, scene_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(scene_folder), "--out", str(trained_run), *CPU]) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_train_resumed_with_other_settings_is_refused(
+    trained_run: Path, scene_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", str(scene_folder), "--out", str(trained_run), "--resume", "--levels", "2"]
+    assert main([*argv, *CPU]) == 3
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_encode_then_eval_agree_on_bytes_and_quality(
+    trained_run: Path, scene_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scene.pcgs"
+    assert main(["encode", str(trained_run), "--out", str(out), *CPU]) == 0
+    capsys.readouterr()
+    argv = ["eval", str(out), "--scene", str(scene_folder), "--json", *CPU]
+    assert main(argv) == 0
+    judged = json.loads(capsys.readouterr().out)["levels"]
+    stated = inspect_file(out).levels
+    assert [set(level) for level in judged] == [{"level", "bytes", "psnr", "ssim", "splats"}] * 3
+    assert [level["bytes"] for level in judged] == [level.bytes for level in stated]
+    for level, entry in zip(stated, judged, strict=True):
+        assert entry["psnr"] == pytest.approx(level.psnr, abs=1e-4)
+        assert entry["ssim"] == pytest.approx(level.ssim, abs=1e-4)
+
+
+def test_encode_json_reports_every_level_and_ends_in_done(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scene.pcgs"
+    argv = ["encode", str(trained_run), "--out", str(out), "--no-quality", "--progress", "json"]
+    assert main(argv) == 0
+    found = messages(capsys)
+    levels = [message for message in found if message["type"] == "level"]
+    assert [level["level"] for level in levels] == [1, 2, 3]
+    assert levels[0]["psnr"] is None
+    assert found[-1]["type"] == "done"
+
+
+def test_encode_backends_write_the_same_bytes(trained_run: Path, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("default.pcgs", "numpy.pcgs")]
+    assert main(["encode", str(trained_run), "--out", str(files[0]), "--no-quality"]) == 0
+    argv = ["encode", str(trained_run), "--out", str(files[1]), "--no-quality"]
+    assert main([*argv, "--entropy-backend", "numpy"]) == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_encode_of_vanished_scene_warns_and_goes_on(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "moved"
+    shutil.copytree(trained_run, run)
+    settings = json.loads((run / "config.json").read_text())
+    settings["scene"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(settings))
+    out = tmp_path / "scene.pcgs"
+    assert main(["encode", str(run), "--out", str(out), *CPU]) == 0
+    assert "quality is not measured" in capsys.readouterr().err
+    assert inspect_file(out).levels[0].psnr is None
+    argv = ["encode", str(run), "--out", str(out), "--scene", str(tmp_path / "gone"), *CPU]
+    assert main(argv) == 3
+
+
+def test_encode_of_no_run_names_what_was_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["encode", str(tmp_path), "--out", str(tmp_path / "x.pcgs"), "--no-quality"]
+    assert main(argv) == 3
+    assert "pcgs train --out" in capsys.readouterr().err
+
+
+def test_render_writes_one_picture_a_view(
+    pcgs_file: Path, scene_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pictures"
+    argv = ["render", str(pcgs_file), "--scene", str(scene_folder), "--level", "1"]
+    assert main([*argv, "--split", "train", "--out", str(out), *CPU]) == 0
+    files = sorted(path.name for path in out.iterdir())
+    assert files == [f"{index}.png" for index in range(1, 8)]
+    with Image.open(out / files[0]) as image:
+        assert image.size == (24, 16)
+    assert "does not tell its training size" in capsys.readouterr().err
+
+
+def test_eval_of_foreign_scene_is_scene_error(
+    pcgs_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", str(pcgs_file), "--scene", str(tmp_path), *CPU]) == 3
+    assert "pcgs: error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("view", "file"),
+    [("images/a.jpg", "images_a.png"), ("../up/b.c.png", "up_b.c.png"), ("d.PNG", "d.png")],
+)
+def test_png_name_is_flat(view: str, file: str) -> None:
+    assert png_name(view) == file
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_train_when_terminated_saves_and_can_be_resumed(
+    scene_folder: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    argv = ["train", str(scene_folder), "--out", str(run), "--config", str(tiny_config), *CPU]
+    endless = [*argv, "--iterations", "1000000", "--progress", "json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pcgs_engine", *endless], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["type"] == "progress":
+            process.send_signal(signal.SIGTERM)
+            break
+    rest = [json.loads(line) for line in process.stdout.read().splitlines()]
+    process.stdout.close()
+    assert process.wait(60) == 130
+    assert rest[-1]["type"] == "error"
+    assert rest[-1]["error"] == "CancelledError"
+    assert any(message["type"] == "saved" for message in rest)
+    assert (run / "checkpoint.safetensors").is_file()
+
+    again = ["train", str(scene_folder), "--out", str(run), "--resume", "--time-limit", "0.001"]
+    assert main([*again, *CPU]) == 0
