@@ -6,6 +6,7 @@ either as one bar that is drawn over or as plain lines.
 """
 
 import enum
+import io
 import sys
 from typing import TextIO
 
@@ -174,6 +175,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def open_console(mode: ProgressMode | None) -> Console:
-    """Return a Console on this process's streams."""
-    return Console(mode or default_mode(sys.stderr), stdout=sys.stdout, stderr=sys.stderr)
+def open_console(mode: ProgressMode | None, stdout: TextIO) -> Console:
+    """Return a Console on `stdout` and this process's stderr.
+
+    File names may hold what the terminal's encoding cannot show; they are escaped, not an error.
+    """
+    for stream in (stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    return Console(mode or default_mode(sys.stderr), stdout=stdout, stderr=sys.stderr)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import ConfigError
 from ..protocol import Done
 from . import decode, demo, encode, eval, export, inspect, render, train
 from .cancel import signals_interrupt
@@ -20,6 +19,7 @@ from .console import Console, ProgressMode, open_console
 from .environment import prepare_environment
 from .failure import failure_message
 from .parser import CommandParser, HelpFormatter, UsageError
+from .standard_output import claimed_stdout
 
 __all__ = ["build_parser", "main"]
 
@@ -60,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     prepare_environment()
-    return _run(args, open_console(getattr(args, "progress", None)))
+    with claimed_stdout() as stdout:
+        return _run(args, open_console(getattr(args, "progress", None), stdout))
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
     start = time.monotonic()
     try:
-        # Stray prints of libraries must not get between the messages on stdout.
-        with signals_interrupt(), contextlib.redirect_stdout(sys.stderr):
+        with signals_interrupt():
             result = args.run(args, console)
             if hasattr(args, "progress"):
                 console.message(Done(seconds=time.monotonic() - start, result=result))
@@ -78,7 +78,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
 
 def _failure(error: BaseException, console: Console) -> int:
     message = failure_message(error)
-    with contextlib.suppress(ConfigError, OSError):
+    with contextlib.suppress(OSError):  # nobody reads, the exit status still tells
         console.message(message)
     return message.exit_code
 
@@ -87,4 +87,5 @@ def _usage_failure(error: UsageError, words: list[str]) -> int:
     as_json = "--progress=json" in words or "--progress json" in " ".join(words)
     if not as_json:
         sys.stderr.write(error.usage)
-    return _failure(error, open_console(ProgressMode.JSON if as_json else ProgressMode.LINES))
+    mode = ProgressMode.JSON if as_json else ProgressMode.LINES
+    return _failure(error, open_console(mode, sys.stdout))

@@ -78,7 +78,7 @@ class AnchorCanvas:
         return self.scaling.astype(np.float64) * steps[:, None]
 
     def digest(self) -> bytes:
-        """Return BLAKE2b-64 of the integers (FORMAT.md §7.5)."""
+        """Return BLAKE2b-64 of the integers (FORMAT.md §7.4)."""
         present = self.mask_level > 0
         state = hashlib.blake2b(digest_size=8)
         for part in (self.positions, self.features, self.scaling, self.offsets[present]):

@@ -24,8 +24,8 @@ def check_model(coded: CodedModel) -> None:
     for length in (coded.voxel_size, head.distance_unit, *steps):
         if not SMALLEST <= length <= LARGEST:
             raise ConfigError(
-                f"voxel_size {coded.voxel_size}, distance_unit {head.distance_unit}, steps {steps}: "
-                f"one is outside {SMALLEST}..{LARGEST}"
+                f"voxel_size {coded.voxel_size}, distance_unit {head.distance_unit} and steps "
+                f"{steps}: wanted {SMALLEST}..{LARGEST}"
             )
     if coded.hash_grid.config != coded.config.hash_grid:
         raise ConfigError("hash grid weights are of another hash grid config")

@@ -142,15 +142,19 @@ class MixtureDistribution:
     """Mixture of two Gaussians over a window [low, high] of integers; its ends are escapes."""
 
     mean: Int64Array  # [2, count] 1/256 steps
-    scale: Int64Array  # [2, count] index 0..255
-    weight: Int64Array  # [count] 0..256, of component 0
+    inverse: Int64Array  # [2, count] inverse sigma of the table bank
+    weight: Int64Array  # [2, count] in 1/256, sum 256
     low: Int64Array  # [count]
     high: Int64Array  # [count]
     tables: Tables
 
     @classmethod
     def from_parameters(
-        cls, mean: Int64Array, scale: Int64Array, weight: Int64Array, tables: Tables
+        cls,
+        mean: Int64Array,  # [2, count] 1/256 steps
+        scale: Int64Array,  # [2, count] index 0..255
+        weight: Int64Array,  # [count] 0..256, of component 0
+        tables: Tables,
     ) -> "MixtureDistribution":
         """Derive the windows; a component of weight 0 is replaced by the other."""
         first, second = weight == 0, weight == 256
@@ -160,9 +164,14 @@ class MixtureDistribution:
         )
         reach = tables.reach[scale]
         centre = (weight * mean[0] + (256 - weight) * mean[1]) >> 16
-        low = np.maximum((mean - reach).min(axis=0) >> 8, centre - (WINDOW // 2 - 1))
-        high = np.minimum(-((-(mean + reach).max(axis=0)) >> 8), centre + WINDOW // 2)
-        return cls(mean=mean, scale=scale, weight=weight, low=low, high=high, tables=tables)
+        return cls(
+            mean=mean,
+            inverse=tables.inverse_scale[scale],
+            weight=np.stack([weight, 256 - weight]),
+            low=np.maximum((mean - reach).min(axis=0) >> 8, centre - (WINDOW // 2 - 1)),
+            high=np.minimum(-((-(mean + reach).max(axis=0)) >> 8), centre + WINDOW // 2),
+            tables=tables,
+        )
 
     @classmethod
     def single(cls, mean: Int64Array, scale: Int64Array, tables: Tables) -> "MixtureDistribution":
@@ -173,24 +182,24 @@ class MixtureDistribution:
     @property
     def count(self) -> int:
         """Number of symbols."""
-        return len(self.weight)
+        return len(self.low)
 
     def intervals(self, symbols: Int64Array) -> Intervals:
         """Evaluate both ends; symbols must lie in their windows."""
-        at = slice(None)
-        high = self._cumulative(at, symbols + 1)
+        high = self._cumulative(symbols + 1)
         return Intervals(
-            low=self._cumulative(at, symbols),
+            low=self._cumulative(symbols),
             high=np.where(symbols == self.high, TOTAL, high),
         )
 
     def search(self, at: slice, span: Int64Array, offset: Int64Array) -> Found:
         """Bisect the windows."""
-        low, high = self.low[at], self.high[at] + 1
+        part = self._rows(at)
+        low, high = part.low, part.high + 1
         below_low, above_high = np.zeros_like(low), np.full_like(low, TOTAL)
         for _ in range(int((high - low).max() - 1).bit_length()):
             middle = (low + high) >> 1
-            value = self._cumulative(at, middle)
+            value = part._cumulative(middle)
             below = (span * value) >> 16 <= offset
             low = np.where(below, middle, low)
             below_low = np.where(below, value, below_low)
@@ -198,17 +207,22 @@ class MixtureDistribution:
             above_high = np.where(below, above_high, value)
         return Found(symbols=low, low=below_low, high=above_high)
 
-    def _cumulative(self, at: slice, symbols: Int64Array) -> Int64Array:
-        place = symbols * VALUE_UNITS - VALUE_UNITS // 2
-        weight, start = self.weight[at], self.low[at]
-        mass = weight * self._normal(0, at, place) + (256 - weight) * self._normal(1, at, place)
-        free = TOTAL - (self.high[at] - start + 1)
-        value = ((mass * free) >> (NORMAL_BITS + 8)) + (symbols - start)
-        return np.where(symbols <= start, 0, value)
+    def _rows(self, at: slice) -> "MixtureDistribution":
+        return MixtureDistribution(
+            mean=self.mean[:, at],
+            inverse=self.inverse[:, at],
+            weight=self.weight[:, at],
+            low=self.low[at],
+            high=self.high[at],
+            tables=self.tables,
+        )
 
-    def _normal(self, component: int, at: slice, place: Int64Array) -> Int64Array:
-        inverse = self.tables.inverse_scale[self.scale[component, at]]
-        z = ((place - self.mean[component, at]) * inverse) >> SCALE_SHIFT
-        index = np.clip(z, -HALF_RANGE, HALF_RANGE) + HALF_RANGE
-        mass: Int64Array = self.tables.normal[index].astype(np.int64)
-        return mass
+    def _cumulative(self, symbols: Int64Array) -> Int64Array:
+        place = symbols * VALUE_UNITS - VALUE_UNITS // 2
+        z = ((place - self.mean) * self.inverse) >> SCALE_SHIFT
+        z += HALF_RANGE
+        # Clipping here is the clip of z to -HALF_RANGE..HALF_RANGE.
+        parts = np.take(self.tables.normal, z, mode="clip") * self.weight
+        free = TOTAL - 1 - (self.high - self.low)
+        value = (((parts[0] + parts[1]) * free) >> (NORMAL_BITS + 8)) + (symbols - self.low)
+        return np.where(symbols <= self.low, 0, value)

@@ -58,13 +58,12 @@ def decode_lanes_native(
     source, lengths = np.frombuffer(data, dtype=np.uint8), _whole(sizes)
     head = (source.ctypes.data, lengths.ctypes.data, distribution.count, lane_length)
     if isinstance(distribution, MixtureDistribution):
-        d, tables = distribution, distribution.tables
-        parts = [_whole(a) for a in (d.mean, d.scale, d.weight, d.low, d.high)]
-        inverse = _whole(tables.inverse_scale)
-        normal = np.ascontiguousarray(tables.normal, dtype=np.uint32)
+        d = distribution
+        parts = [_whole(a) for a in (d.mean, d.inverse, d.weight[0], d.low, d.high)]
+        normal = np.ascontiguousarray(d.tables.normal, dtype=np.uint32)
         library.pcgs_decode_mixture(
-            *head, *(a.ctypes.data for a in parts), inverse.ctypes.data, normal.ctypes.data,
-            HALF_RANGE, symbols.ctypes.data,
+            *head, *(a.ctypes.data for a in parts), normal.ctypes.data, HALF_RANGE,
+            symbols.ctypes.data,
         )  # fmt: skip
     elif isinstance(distribution, TritDistribution):
         first, second = _whole(distribution.first), _whole(distribution.second)

@@ -110,7 +110,7 @@ def decode_positions(data: bytes, count: int, backend: EntropyBackend) -> npt.ND
     if len(codes) != count:
         raise MalformedError(f"octree has {len(codes)} points, wanted {count}")
     cells = morton_decode(codes) + corner
-    if int(np.abs(cells).max()) > 0x7FFFFFFF:
+    if int(cells.max()) > 0x7FFFFFFF:
         raise MalformedError("octree reaches beyond 32-bit coordinates")
     return cells.astype(np.int32)
 

@@ -94,6 +94,8 @@ def balanced_ranges(starts: npt.NDArray[np.int64], count: int) -> list[tuple[int
         Ranges `(first, last)` that cover all items in order.
     """
     items = len(starts) - 1
+    if count == 1:
+        return [(0, items)]
     # One unit an item on top, so that free items are shared out as well.
     cost = starts + np.arange(items + 1)
     wanted = np.linspace(0, cost[-1], count + 1)[1:-1]

@@ -15,6 +15,7 @@ from numba import njit
 __all__ = [
     "CAMERA_SIZE",
     "RECORD_SIZE",
+    "covariance",
     "jacobian",
     "mark_visible",
     "project_gaussians",
@@ -65,7 +66,7 @@ Six = tuple[Real, Real, Real, Real, Real, Real]
 Nine = tuple[Real, Real, Real, Real, Real, Real, Real, Real, Real]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def rotation_matrix(quats: Floats, i: int) -> Nine:
     """Rotation of quaternion `i` (w x y z, any length; zero means identity), row by row."""
     w, x = np.float64(quats[i, 0]), np.float64(quats[i, 1])
@@ -85,7 +86,7 @@ def rotation_matrix(quats: Floats, i: int) -> Nine:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def view_position(means: Floats, i: int, camera: Doubles) -> Three:
     """Mean `i` in camera axes."""
     x, y, z = np.float64(means[i, 0]), np.float64(means[i, 1]), np.float64(means[i, 2])
@@ -96,7 +97,7 @@ def view_position(means: Floats, i: int, camera: Doubles) -> Three:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def jacobian(x: Real, y: Real, z: Real, camera: Doubles) -> tuple[Real, Real, Real, Real]:
     """d(pixel)/d(view position): its entries xx, xz, yy, yz; the direction is clamped."""
     ux = min(max(x / z, camera[16]), camera[17])
@@ -104,7 +105,7 @@ def jacobian(x: Real, y: Real, z: Real, camera: Doubles) -> tuple[Real, Real, Re
     return camera[12] / z, -camera[12] * ux / z, camera[13] / z, -camera[13] * uy / z
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def view_axes(jac: tuple[Real, Real, Real, Real], camera: Doubles) -> Six:
     """Jacobian times camera rotation, `[2, 3]` row by row: pixels per world unit."""
     return (
@@ -117,7 +118,7 @@ def view_axes(jac: tuple[Real, Real, Real, Real], camera: Doubles) -> Six:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def rotate_axes(axes: Six, r: Nine) -> Six:
     """Product of a `[2, 3]` and a `[3, 3]` matrix, row by row."""
     return (
@@ -130,8 +131,8 @@ def rotate_axes(axes: Six, r: Nine) -> Six:
     )
 
 
-@njit(nogil=True, cache=True)
-def _covariance(axes: Six, scales: Floats, i: int) -> Three:
+@njit(nogil=True, cache=True, error_model="numpy")
+def covariance(axes: Six, scales: Floats, i: int) -> Three:
     """Dilated covariance in the image (xx, xy, yy, px²) of axes scaled by Gaussian `i`'s scales."""
     s0, s1, s2 = np.float64(scales[i, 0]), np.float64(scales[i, 1]), np.float64(scales[i, 2])
     a0, a1, a2 = axes[0] * s0, axes[1] * s1, axes[2] * s2
@@ -143,7 +144,7 @@ def _covariance(axes: Six, scales: Floats, i: int) -> Three:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _radii(
     px: Real, py: Real, var_x: Real, var_y: Real, extent: Real, camera: Doubles
 ) -> tuple[Real, Real]:
@@ -155,7 +156,7 @@ def _radii(
     return rx, ry
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _all_finite(
     i: int, means: Floats, quats: Floats, scales: Floats, opacities: Floats, colors: Floats
 ) -> bool:
@@ -168,7 +169,7 @@ def _all_finite(
     return math.isfinite(total)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _write_record(record: Floats, opacity: Real, sigma_max: Real, cov: Three) -> None:
     """Fill the fields of a record that follow from opacity and image covariance."""
     var_x, cov_xy, var_y = cov
@@ -185,7 +186,7 @@ def _write_record(record: Floats, opacity: Real, sigma_max: Real, cov: Three) ->
     record[15] = math.sqrt(2.0 * sigma_max * var_y)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def project_gaussians(
     first: int,
     last: int,
@@ -217,7 +218,7 @@ def project_gaussians(
         py = camera[13] * y / z + camera[15]
         axes = view_axes(jacobian(x, y, z, camera), camera)
         axes = rotate_axes(axes, rotation_matrix(quats, i))
-        cov = _covariance(axes, scales, i)
+        cov = covariance(axes, scales, i)
         if not cov[0] * cov[2] - cov[1] * cov[1] > 0.0:
             continue
         rx, ry = _radii(px, py, cov[0], cov[2], math.sqrt(2.0 * sigma_max), camera)
@@ -235,7 +236,7 @@ def project_gaussians(
             radii[i, 0], radii[i, 1] = int(rx), int(ry)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def mark_visible(
     first: int,
     last: int,
@@ -251,7 +252,7 @@ def mark_visible(
         if not z >= NEAR_PLANE:
             continue
         axes = view_axes(jacobian(x, y, z, camera), camera)
-        cov = _covariance(axes, scales, i)
+        cov = covariance(axes, scales, i)
         if not (math.isfinite(cov[0] + cov[2]) and math.isfinite(x + y)):
             continue
         px = camera[12] * x / z + camera[14]

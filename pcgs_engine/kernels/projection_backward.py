@@ -1,8 +1,8 @@
 """Gradients of projection: from the sums per hit to the Gaussians' own parameters.
 
-In: rows of sums (compositing_backward), grouped by Gaussian in depth order. Out: gradients in the
-Gaussians' original order; rows of Gaussians that were not drawn are left as they are (zero).
-The rows of one Gaussian are added in a fixed order, so the result does not depend on threads.
+In: rows of sums (compositing_backward), grouped by Gaussian. Out: gradients; those of Gaussians
+that were not drawn are left as they are (zero). The rows of one Gaussian are added in a fixed
+order, so the result does not depend on threads.
 """
 
 import numpy as np
@@ -16,6 +16,7 @@ from .projection import (
     Real,
     Six,
     Three,
+    covariance,
     jacobian,
     rotate_axes,
     rotation_matrix,
@@ -26,10 +27,10 @@ from .projection import (
 __all__ = ["gather_gradients"]
 
 
-@njit(nogil=True, cache=True)
-def _covariance_gradient(record: Floats, v_xx: Real, v_xy: Real, v_yy: Real) -> Three:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _covariance_gradient(conic: Three, v_xx: Real, v_xy: Real, v_yy: Real) -> Three:
     """Gradient of the image covariance from that of the conic Q: -Q V Q, off-diagonals summed."""
-    a, b, c = np.float64(record[3]), np.float64(record[4]), np.float64(record[5])
+    a, b, c = conic
     half = 0.5 * v_xy
     left_0, left_1 = a * v_xx + b * half, a * half + b * v_yy
     left_2, left_3 = b * v_xx + c * half, b * half + c * v_yy
@@ -40,7 +41,7 @@ def _covariance_gradient(record: Floats, v_xx: Real, v_xy: Real, v_yy: Real) -> 
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _axes_gradient(axes: Six, scales: Floats, i: int, v_cov: Three, v_scales: Floats) -> Six:
     """Gradient of the unscaled axes from that of their covariance; writes the scales' gradient."""
     v_xx, v_xy, v_yy = v_cov
@@ -58,7 +59,7 @@ def _axes_gradient(axes: Six, scales: Floats, i: int, v_cov: Three, v_scales: Fl
     return a0 * s0, a1 * s1, a2 * s2, b0 * s0, b1 * s1, b2 * s2
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _quaternion_gradient(quats: Floats, i: int, u: Six, v: Six, v_quats: Floats) -> None:
     """Gradient of a quaternion from that of the product U R, with dL/dR = Uᵀ V."""
     w, x = np.float64(quats[i, 0]), np.float64(quats[i, 1])
@@ -82,7 +83,7 @@ def _quaternion_gradient(quats: Floats, i: int, u: Six, v: Six, v_quats: Floats)
     v_quats[i, 3] = (g_z - along * z) * inverse
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _mean_gradient(
     i: int,
     position: Three,
@@ -118,25 +119,24 @@ def _mean_gradient(
         v_means[i, k] = camera[k] * g_x + camera[3 + k] * g_y + camera[6 + k] * g_z
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _unrotate_axes(v: Six, r: Nine) -> Six:
     """Product of a `[2, 3]` matrix and a transposed `[3, 3]` one."""
     product: Six = rotate_axes(v, (r[0], r[3], r[6], r[1], r[4], r[7], r[2], r[5], r[8]))
     return product
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def gather_gradients(
     first: int,
     last: int,
-    order: npt.NDArray[np.int32],  # [V]
-    packed: Floats,  # [V, 16]
-    slots: npt.NDArray[np.int64],  # [V + 1]
+    slots: npt.NDArray[np.int64],  # [M + 1]
     sums: Floats,  # [H, 10]
     camera: Doubles,  # [22]
-    means: Floats,
-    quats: Floats,
-    scales: Floats,
+    means: Floats,  # [M, 3]
+    quats: Floats,  # [M, 4]
+    scales: Floats,  # [M, 3]
+    opacities: Floats,  # [M]
     v_means: Floats,  # [M, 3], out
     v_quats: Floats,  # [M, 4], out
     v_scales: Floats,  # [M, 3], out
@@ -144,27 +144,29 @@ def gather_gradients(
     v_colors: Floats,  # [M, 3], out
     v_means2d: Floats,  # [M, 2], out
 ) -> None:
-    """Gradients of the Gaussians `first..last` of the depth order."""
+    """Gradients of the Gaussians `first..last`; those without hits are left as they are."""
     total = np.empty(10, np.float64)
-    for n in range(first, last):
-        i = order[n]
-        record = packed[n]
+    for i in range(first, last):
+        if slots[i] == slots[i + 1]:
+            continue
         total[:] = 0.0
-        for slot in range(slots[n], slots[n + 1]):
+        for slot in range(slots[i], slots[i + 1]):
             for k in range(10):
                 total[k] += sums[slot, k]
-        # g = dL/d ln(alpha) = -dL/dsigma, sigma = (a dx² + c dy²) / 2 + b dx dy.
-        a, b, c = np.float64(record[3]), np.float64(record[4]), np.float64(record[5])
-        v_px = a * total[1] + b * total[2]
-        v_py = b * total[1] + c * total[2]
-        v_means2d[i, 0], v_means2d[i, 1] = v_px, v_py
-        v_opacities[i] = total[0] / record[6]
-        v_colors[i, 0], v_colors[i, 1], v_colors[i, 2] = total[6], total[7], total[8]
-        v_cov = _covariance_gradient(record, -0.5 * total[3], -total[4], -0.5 * total[5])
         position = view_position(means, i, camera)
         rotation = rotation_matrix(quats, i)
         axes = view_axes(jacobian(position[0], position[1], position[2], camera), camera)
         rotated = rotate_axes(axes, rotation)
+        var_x, cov_xy, var_y = covariance(rotated, scales, i)
+        inverse = 1.0 / (var_x * var_y - cov_xy * cov_xy)
+        a, b, c = var_y * inverse, -cov_xy * inverse, var_x * inverse
+        # g = dL/d ln(alpha) = -dL/dsigma, sigma = (a dx² + c dy²) / 2 + b dx dy.
+        v_px = a * total[1] + b * total[2]
+        v_py = b * total[1] + c * total[2]
+        v_means2d[i, 0], v_means2d[i, 1] = v_px, v_py
+        v_opacities[i] = total[0] / opacities[i]
+        v_colors[i, 0], v_colors[i, 1], v_colors[i, 2] = total[6], total[7], total[8]
+        v_cov = _covariance_gradient((a, b, c), -0.5 * total[3], -total[4], -0.5 * total[5])
         v_rotated = _axes_gradient(rotated, scales, i, v_cov, v_scales)
         _quaternion_gradient(quats, i, axes, v_rotated, v_quats)
         v_axes = _unrotate_axes(v_rotated, rotation)

@@ -9,7 +9,7 @@
 #define PCGS_API __attribute__((visibility("default")))
 #endif
 
-#define PCGS_ABI 1
+#define PCGS_ABI 2
 #define TOTAL 65536
 
 static inline int leading_zeros(uint32_t x) { return x ? __builtin_clz(x) : 32; }
@@ -202,12 +202,11 @@ static inline int64_t cumulative(const Window *m, int64_t symbol) {
     return ((mass * (TOTAL - (m->high - m->low + 1))) >> 32) + (symbol - m->low);
 }
 
-/* mean, scale: [2, count]; inverse: [256]; normal: [2 half_range + 1]. */
+/* mean, inverse: [2, count]; weight of component 0: [count]; normal: [2 half_range + 1]. */
 PCGS_API void pcgs_decode_mixture(const uint8_t *data, const int64_t *sizes, int64_t count,
-                                  int64_t lane_length, const int64_t *mean, const int64_t *scale,
+                                  int64_t lane_length, const int64_t *mean, const int64_t *inverse,
                                   const int64_t *weight, const int64_t *low, const int64_t *high,
-                                  const int64_t *inverse, const uint32_t *normal,
-                                  int64_t half_range, int64_t *symbols) {
+                                  const uint32_t *normal, int64_t half_range, int64_t *symbols) {
     Reader r;
     for (int64_t begin = 0, lane = 0; begin < count; begin += lane_length, lane++) {
         int64_t end = count - begin < lane_length ? count : begin + lane_length;
@@ -215,7 +214,7 @@ PCGS_API void pcgs_decode_mixture(const uint8_t *data, const int64_t *sizes, int
         data += sizes[lane];
         for (int64_t i = begin; i < end; i++) {
             Window m = {{mean[i], mean[count + i]},
-                        {inverse[scale[i]], inverse[scale[count + i]]},
+                        {inverse[i], inverse[count + i]},
                         weight[i], low[i], high[i], normal, half_range};
             uint64_t span = span_of(&r);
             int64_t below = m.low, above = m.high + 1, c_below = 0, c_above = TOTAL;

@@ -10,7 +10,7 @@ from .targets import host_target
 __all__ = ["LIBRARY_FOLDER", "load_library", "load_native"]
 
 LIBRARY_FOLDER = Path(__file__).parent / "lib"
-ABI = 1
+ABI = 2
 """Version of the function signatures in coder.c."""
 REMEDY = "run `python -m pcgs_engine.native.build` or use the numpy backend"
 
@@ -19,7 +19,7 @@ SIGNATURES = {
     "pcgs_encode": ([P, P, I, I, P, I, P], I),
     "pcgs_decode_tables": ([P, P, I, I, P, I, P, P], None),
     "pcgs_decode_trits": ([P, P, I, I, P, P, P], None),
-    "pcgs_decode_mixture": ([P, P, I, I, P, P, P, P, P, P, P, I, P], None),
+    "pcgs_decode_mixture": ([P, P, I, I, P, P, P, P, P, P, I, P], None),
 }
 
 

@@ -68,7 +68,7 @@ class TilePlan:
     means2d: Floats  # [M, 2]
     order: npt.NDArray[np.int32]  # [V], nearest first
     packed: Floats  # [V, 16], records in that order
-    slots: npt.NDArray[np.int64]  # [V + 1], first slot of every Gaussian's hits
+    slots: npt.NDArray[np.int64]  # [M + 1], first slot of every Gaussian's hits
     starts: npt.NDArray[np.int64]  # [tiles + 1], first hit of every tile
     hits: npt.NDArray[np.int32]  # [H, 2], Gaussian and slot
 
@@ -169,7 +169,7 @@ class CpuRasterizer:
         order = self._sort_visible(depths)
         columns, rows = -(-camera.width // TILE), -(-camera.height // TILE)
         packed = np.empty((len(order), RECORD_SIZE), np.float32)
-        slots = np.zeros(len(order) + 1, np.int64)
+        slots = np.zeros(size + 1, np.int64)
         starts = np.empty(columns * rows + 1, np.int64)
         ranges = self._ranges(len(order))
         places = np.zeros((len(ranges), columns * rows), np.int64)
@@ -185,7 +185,7 @@ class CpuRasterizer:
         self.pool.run(
             scatter_hits,
             [
-                (a, b, packed, columns, rows, slots, places[part], hits)
+                (a, b, order, packed, columns, rows, slots, places[part], hits)
                 for part, (a, b) in enumerate(ranges)
             ],
         )
@@ -258,7 +258,7 @@ class _Composite(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.plan, ctx.pool, ctx.sums = plan, pool, sums
         result, alpha = torch.from_numpy(image), torch.from_numpy(alphas)
-        ctx.save_for_backward(means, quats, scales, result, alpha)
+        ctx.save_for_backward(means, quats, scales, opacities, result, alpha)
         if sums is None:
             return result, alpha, None
         return result, alpha, torch.from_numpy(sums / np.maximum(alphas, np.float32(DEPTH_EPS)))
@@ -271,7 +271,7 @@ class _Composite(torch.autograd.Function):
         v_alpha: Tensor | None,
         v_depth: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        means, quats, scales, image, alpha = (_array(tensor) for tensor in ctx.saved_tensors)
+        *gaussians, image, alpha = (_array(tensor) for tensor in ctx.saved_tensors)
         plan: TilePlan = ctx.plan
         pool: KernelPool = ctx.pool
         v_image_array = np.zeros_like(image) if v_image is None else _array(v_image)
@@ -292,20 +292,23 @@ class _Composite(torch.autograd.Function):
                 for a, b in _tile_ranges(plan, pool)
             ],
         )
-        gradients = _gather(plan, pool, sums, means, quats, scales)
+        gradients = _gather(plan, pool, sums, gaussians)
         v_background = None
         if ctx.needs_input_grad[5]:
             light = np.float32(1) - alpha
             v_background = torch.from_numpy(np.einsum("hwc,hw->c", v_image_array, light))
-        *gaussians, v_means2d = (torch.from_numpy(gradient) for gradient in gradients)
-        return *gaussians, v_background, v_means2d, None, None, None
+        *v_gaussians, v_means2d = (torch.from_numpy(gradient) for gradient in gradients)
+        return *v_gaussians, v_background, v_means2d, None, None, None
 
 
 def _gather(
-    plan: TilePlan, pool: KernelPool, sums: Floats, means: Floats, quats: Floats, scales: Floats
+    plan: TilePlan, pool: KernelPool, sums: Floats, gaussians: list[Floats]
 ) -> tuple[Floats, ...]:
-    """Gradients of means, quaternions, scales, opacities, colours and pixel means from the sums."""
-    size = len(means)
+    """Gradients of means, quaternions, scales, opacities, colours and pixel means from the sums.
+
+    `gaussians` are means, quaternions, scales and opacities.
+    """
+    size = len(plan.radii)
     gradients = (
         np.zeros((size, 3), np.float32),
         np.zeros((size, 4), np.float32),
@@ -314,8 +317,7 @@ def _gather(
         np.zeros((size, 3), np.float32),
         np.zeros((size, 2), np.float32),
     )
-    arrays = (plan.order, plan.packed, plan.slots, sums, plan.camera, means, quats, scales)
-    count = len(plan.order)
-    ranges = even_ranges(count, min(pool.threads, max(1, count // SMALL_PIECE)))
+    arrays = (plan.slots, sums, plan.camera, *gaussians)
+    ranges = even_ranges(size, min(pool.threads, max(1, size // SMALL_PIECE)))
     pool.run(gather_gradients, [(a, b, *arrays, *gradients) for a, b in ranges])
     return gradients

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from ..atomic_file import write_atomically
-from ..model.derive import derive_gaussians
 from ..model.masks import gaussian_mask
+from ..render.metrics import psnr
 from ..scene.image_store import ImageStore
 from ..scene.scene import View
 from ..splats.anchor_set import AnchorSet
 from ..splats.ply import write_ply
 from ..splats.to_splats import to_splats
+from .evaluate import LevelRenderer
 from .trainer import Trainer
 from .view_sampler import load_view
 
@@ -35,16 +35,14 @@ class PreviewFiles:
 
 
 def held_out_psnr(trainer: Trainer, views: tuple[View, ...], store: ImageStore) -> float:
-    """Mean PSNR in dB over up to eight held-out views at the last level, not yet quantized."""
+    """Mean PSNR in dB over up to eight held-out views (one at least), last level, not rounded."""
     chosen = views[:: max(1, -(-len(views) // MAX_EVALUATED_VIEWS))]
+    renderer = _renderer(trainer)
     values = []
     for view in chosen:
         target = load_view(store, view, trainer.device)
-        error = (_render(trainer, view).clamp(0, 1) - target.image).square()
-        if target.valid is not None:
-            error = error[target.valid]
-        values.append(-10.0 * float(torch.log10(error.mean().clamp_min(1e-10))))
-    return float(np.mean(values)) if values else float("nan")
+        values.append(float(psnr(renderer.render(view.camera), target.image, target.valid)))
+    return float(np.mean(values))
 
 
 def write_preview(trainer: Trainer, view: View, run: Path) -> PreviewFiles:
@@ -54,7 +52,8 @@ def write_preview(trainer: Trainer, view: View, run: Path) -> PreviewFiles:
         OutputError: the folder does not take the files.
     """
     folder = run / PREVIEW_FOLDER
-    image = (_render(trainer, view).clamp(0, 1) * 255.0).round().to(torch.uint8).cpu().numpy()
+    rendered = _renderer(trainer).render(view.camera)
+    image = (rendered * 255.0).round().to(torch.uint8).cpu().numpy()
     files = PreviewFiles(image=folder / "latest.png", splats=folder / "latest.ply")
     write_atomically(files.image, lambda file: Image.fromarray(image).save(file, "PNG"))
     cloud = to_splats(
@@ -67,25 +66,13 @@ def write_preview(trainer: Trainer, view: View, run: Path) -> PreviewFiles:
     return files
 
 
-@torch.no_grad()
-def _render(trainer: Trainer, view: View) -> Tensor:
-    anchors, levels = trainer.anchors, trainer.config.model.num_levels
-    mask = gaussian_mask(anchors.mask_logits, levels)
-    rows = mask.any(dim=1).nonzero(as_tuple=True)[0]
-    centre = torch.as_tensor(view.camera.centre, dtype=torch.float32, device=trainer.device)
-    derived = derive_gaussians(
+def _renderer(trainer: Trainer) -> LevelRenderer:
+    return LevelRenderer(
+        _anchor_set(trainer),
         trainer.head,
-        anchors.positions[rows],
-        anchors.feature[rows],
-        anchors.scaling[rows],
-        anchors.offsets[rows],
-        mask[rows],
-        centre,
+        rasterizer=trainer.rasterizer,
+        background=trainer.background.tolist(),
     )
-    output = trainer.rasterizer.render(
-        derived.gaussians, view.camera, background=trainer.background
-    )
-    return output.image
 
 
 @torch.no_grad()

@@ -222,6 +222,30 @@ def test_closed_standard_output_is_silent(pcgs_file: Path) -> None:
     assert done.returncode == 0
 
 
+def test_prints_of_libraries_and_children_stay_off_standard_output() -> None:
+    program = (
+        "import os, subprocess, sys\n"
+        "from pcgs_engine.cli.standard_output import claimed_stdout\n"
+        "with claimed_stdout() as stdout:\n"
+        "    print('a library')\n"
+        "    subprocess.run([sys.executable, '-c', 'print(\"a child\")'])\n"
+        "    os.write(1, b'native code')\n"
+        "    stdout.write('ours;')\n"
+        "print('restored')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True)
+    assert done.stdout.split() == ["ours;restored"], done.stderr
+    assert all(part in done.stderr for part in ("a library", "a child", "native code"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_file_name_that_is_not_text_is_shown_escaped(tmp_path: Path) -> None:
+    name = os.fsdecode(bytes(tmp_path) + b"/\xff.pcgs")
+    done = run_process("inspect", name, stdout=subprocess.PIPE)
+    assert done.returncode == 3
+    assert r"\udcff.pcgs: cannot be read" in done.stderr
+
+
 def test_decode_and_export_run_with_training_packages_blocked(
     pcgs_file: Path, tmp_path: Path
 ) -> None:

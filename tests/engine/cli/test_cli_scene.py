@@ -169,6 +169,23 @@ def test_render_writes_one_picture_a_view(
     assert "does not tell its training size" in capsys.readouterr().err
 
 
+def test_eval_on_its_own_pictures_finds_them_equal(
+    pcgs_file: Path, scene_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = tmp_path / "scene"
+    shutil.copytree(scene_folder, scene)
+    argv = [str(pcgs_file), "--scene", str(scene), *CPU]
+    assert main(["render", *argv, "--level", "2", "--out", str(tmp_path / "pictures")]) == 0
+    for name in ("0.png", "8.png"):  # the held-out views
+        shutil.copy(tmp_path / "pictures" / name, scene / name)
+    capsys.readouterr()
+    assert main(["eval", *argv, "--json"]) == 0
+    psnr = [level["psnr"] for level in json.loads(capsys.readouterr().out)["levels"]]
+    assert psnr[1] > 55  # what rounding to 8 bits leaves: 58.9 dB for even errors
+    assert psnr[0] < 50
+    assert psnr[2] < 50
+
+
 def test_eval_of_foreign_scene_is_scene_error(
     pcgs_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,3 +226,16 @@ def test_train_when_terminated_saves_and_can_be_resumed(
 
     again = ["train", str(scene_folder), "--out", str(run), "--resume", "--time-limit", "0.001"]
     assert main([*again, *CPU]) == 0
+
+
+@pytest.mark.slow
+def test_demo_makes_file_pictures_and_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--out", str(tmp_path), "--iterations", "3", *CPU]) == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    wanted = {"scene.pcgs", "strip.png", "rate.png", "levels.md", "levels.json", "level_3.ply"}
+    assert wanted <= names
+    levels = json.loads((tmp_path / "levels.json").read_text())["levels"]
+    assert [level["level"] for level in levels] == [1, 2, 3]
+    assert "PSNR" in capsys.readouterr().out

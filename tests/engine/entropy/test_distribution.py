@@ -36,8 +36,8 @@ def probabilities(law):
     values = np.arange(low, high + 1)
     spread = MixtureDistribution(
         mean=np.repeat(law.mean, len(values), axis=1),
-        scale=np.repeat(law.scale, len(values), axis=1),
-        weight=np.repeat(law.weight, len(values)),
+        inverse=np.repeat(law.inverse, len(values), axis=1),
+        weight=np.repeat(law.weight, len(values), axis=1),
         low=np.repeat(law.low, len(values)),
         high=np.repeat(law.high, len(values)),
         tables=TABLES,

@@ -55,9 +55,7 @@ def sample(kind, count, seed):
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    kind=st.sampled_from(KINDS), count=st.integers(0, 1500), seed=st.integers(0, 2**32 - 1)
-)
+@given(kind=st.sampled_from(KINDS), count=st.integers(0, 1500), seed=st.integers(0, 2**32 - 1))
 def test_symbol_stream_any_symbols_round_trips(kind, count, seed):
     law, symbols = sample(kind, count, seed)
     data = encode_symbols(symbols, law, NUMPY)

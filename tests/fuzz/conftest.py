@@ -1,0 +1,6 @@
+"""Makes the synthetic model of the codec tests importable here."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "engine" / "codec"))
