@@ -1,7 +1,10 @@
 """Differentiable bit counts of the laws the codec uses (facts §2.2, §3.5)."""
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 __all__ = ["gaussian_bits", "mixture_bits", "trinomial_bits"]
 
@@ -67,8 +70,10 @@ def trinomial_bits(logits: Tensor, trits: Tensor) -> Tensor:
         logits: `[..., 3]`.
         trits: `[...]` int64 in 0..2.
     """
-    mass = torch.softmax(logits, dim=-1).gather(-1, trits[..., None])[..., 0]
-    return -torch.log2(_floor(mass))
+    nats = cross_entropy(logits.reshape(-1, 3), trits.reshape(-1), reduction="none")
+    bits = nats.view(trits.shape) * (1.0 / math.log(2.0))
+    # the floor changes the value only: a step against the logits always raises the likelihood
+    return bits + (bits.detach().clamp_max(-math.log2(MIN_PROBABILITY)) - bits.detach())
 
 
 def _floor(mass: Tensor) -> Tensor:

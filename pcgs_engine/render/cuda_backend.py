@@ -65,6 +65,11 @@ class CudaRasterizer:
         """The GPU drawn on."""
         return self._device
 
+    @property
+    def device_name(self) -> str:
+        """What the GPU calls itself."""
+        return torch.cuda.get_device_name(self._device)
+
     def render(
         self,
         gaussians: Gaussians,

@@ -43,7 +43,7 @@ def choose_rasterizer(device: DeviceChoice, threads: int) -> BackendChoice:
         return BackendChoice(rasterizer=_proven_cpu(threads), reason="cpu was asked for")
     gpu = _try_cuda()
     if isinstance(gpu, CudaRasterizer):
-        return BackendChoice(rasterizer=gpu, reason=f"gsplat works on {_gpu_name(gpu)}")
+        return BackendChoice(rasterizer=gpu, reason=f"gsplat works on {gpu.device_name}")
     if device is not DeviceChoice.AUTO:
         raise DeviceError(f"{device.value} does not work here: {gpu}; use --device cpu")
     return BackendChoice(rasterizer=_proven_cpu(threads), reason=f"no usable gpu: {gpu}")
@@ -79,10 +79,6 @@ def _proven_cpu(threads: int) -> CpuRasterizer:
     if reason is not None:
         raise DeviceError(f"cpu does not work here: {reason}; reinstall numba")
     return rasterizer
-
-
-def _gpu_name(rasterizer: CudaRasterizer) -> str:
-    return torch.cuda.get_device_name(rasterizer.device)
 
 
 def _first_line(error: BaseException) -> str:

@@ -29,6 +29,8 @@ __all__ = ["IterationResult", "Trainer"]
 
 BOX_MARGIN = 0.2
 """The hash grid's box is the anchors' extent, wider by this part on each side (facts §2.1)."""
+MIN_BOX_RATIO = 1e-3
+"""Least extent of an axis, as a part of the largest: flat scenes need a box with a volume."""
 ALPHA_WEIGHT = 0.1
 """Weight of |alpha - image alpha| where images have alpha: empty space must stay empty."""
 
@@ -111,7 +113,10 @@ class Trainer:
     def _box(self) -> tuple[Tensor, Tensor]:
         positions = self.anchors.positions
         low, high = positions.amin(dim=0), positions.amax(dim=0)
-        margin = BOX_MARGIN * (high - low).clamp_min(1e-6)
+        extent = high - low
+        # a flat scene still gets a box with a volume, of a width that float32 can add to `low`
+        least = max(MIN_BOX_RATIO * float(extent.max()), self.anchors.voxel_size)
+        margin = 0.5 * (extent.clamp_min(least) * (1.0 + 2.0 * BOX_MARGIN) - extent)
         return low - margin, high + margin
 
     def anchors_changed(self) -> None:
@@ -160,10 +165,11 @@ class Trainer:
         camera = view.view.camera
         used = mask_level(rate, level, levels)
         with torch.no_grad():
-            seen = self.rasterizer.visible(
-                anchors.positions, anchors.scaling[:, :3], camera
-            ) & gaussian_mask(anchors.mask_logits, used).any(dim=1)
+            sizes = anchors.log_scaling[:, :3].exp()
+            seen = self.rasterizer.visible(anchors.positions, sizes, camera)
             rows = seen.nonzero(as_tuple=True)[0]
+            present = gaussian_mask(anchors.mask_logits.index_select(0, rows), used).any(dim=1)
+            rows = rows[present]
         feature = anchors.feature.index_select(0, rows)
         scaling = anchors.log_scaling.index_select(0, rows).exp()
         offsets = anchors.offsets.index_select(0, rows)
