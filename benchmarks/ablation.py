@@ -117,12 +117,12 @@ def table(results: list[dict[str, object]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for result in results:
-        for row in result["levels"]:  # type: ignore[attr-defined]
-            rows.append(
-                f"| {result['variant']} | {row['level']} | {row['kilobytes']:.1f} "
-                f"| {row['psnr']:.2f} | {row['ssim']:.4f} | {row['anchors']:,} "
-                f"| {row['gaussians']:,} |"
-            )
+        rows += [
+            f"| {result['variant']} | {row['level']} | {row['kilobytes']:.1f} "
+            f"| {row['psnr']:.2f} | {row['ssim']:.4f} | {row['anchors']:,} "
+            f"| {row['gaussians']:,} |"
+            for row in result["levels"]  # type: ignore[attr-defined]
+        ]
     return "\n".join(rows)
 
 

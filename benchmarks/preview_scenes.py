@@ -20,9 +20,7 @@ ENGINE = (sys.executable, "-m", "pcgs_engine")
 
 def run_engine(*arguments: str) -> str:
     """Run one command and return its standard output."""
-    done = subprocess.run(
-        [*ENGINE, *arguments], check=True, stdout=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([*ENGINE, *arguments], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout
 
 
@@ -43,9 +41,7 @@ def run_scene(scene: Path, out: Path, options: argparse.Namespace) -> dict[str, 
     start = time.monotonic()
     run_engine("train", str(scene), "--out", str(run), *train_options, "--progress", "none")
     trained = time.monotonic()
-    run_engine(
-        "encode", str(run), "--out", str(file), "--no-quality", "--progress", "none"
-    )
+    run_engine("encode", str(run), "--out", str(file), "--no-quality", "--progress", "none")
     encoded = time.monotonic()
     quality = json.loads(run_engine("eval", str(file), "--scene", str(scene), "--json",
                                     "--progress", "none"))  # fmt: skip
@@ -73,12 +69,12 @@ def table(results: list[dict[str, object]]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
-        for level in result["levels"]:  # type: ignore[attr-defined]
-            rows.append(
-                f"| {result['scene']} | {level['level']} | {level['bytes']:,} "
-                f"| {level['psnr']:.2f} | {level['ssim']:.3f} | {level['anchors']:,} "
-                f"| {level['splats']:,} | {result['train_seconds']:.0f} |"
-            )
+        rows += [
+            f"| {result['scene']} | {level['level']} | {level['bytes']:,} "
+            f"| {level['psnr']:.2f} | {level['ssim']:.4f} | {level['anchors']:,} "
+            f"| {level['splats']:,} | {result['train_seconds']:.0f} |"
+            for level in result["levels"]  # type: ignore[attr-defined]
+        ]
     return "\n".join(rows)
 
 

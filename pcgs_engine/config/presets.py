@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 from .model import ContextConfig, HashGridConfig, Head, ModelConfig
-from .training import AnchorGrowthConfig, TrainingConfig
+from .training import AnchorGrowthConfig, LearningRateConfig, RateConfig, TrainingConfig
 
 __all__ = ["Preset", "RunConfig", "preset_config", "with_levels"]
-
-LAST_TO_FIRST_RATE = (4e-3, 0.5e-3)
-"""λ of the first and last level for other level counts. Source: facts §3.1, between datasets."""
 
 
 class Preset(enum.Enum):
@@ -51,11 +48,14 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
         return RunConfig(
             model=ModelConfig(head=head), training=TrainingConfig(iterations=15_000, max_size=1024)
         )
+    # Sizes and steps found by experiment: docs/experiments.md.
     return RunConfig(
         model=ModelConfig(
             head=head,
             feature_dim=30,
             num_offsets=6,
+            feature_step=0.5,
+            scaling_step=4.0,
             head_hidden=32,
             sh_degree=1,
             hash_grid=HashGridConfig(
@@ -73,7 +73,11 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
             ),
         ),
         training=TrainingConfig(
-            iterations=6000, max_size=320, growth=AnchorGrowthConfig(max_anchors=60_000)
+            iterations=5000,
+            max_size=320,
+            learning_rates=LearningRateConfig(mask_last=0.002),
+            growth=AnchorGrowthConfig(max_anchors=60_000),
+            rate=RateConfig(weights=(16e-3, 4e-3, 1e-3), initial_mask_logit=-3.5),
         ),
     )
 
@@ -82,7 +86,7 @@ def with_levels(config: RunConfig, num_levels: int) -> RunConfig:
     """Return `config` for another number of levels; λ falls geometrically between its ends."""
     if num_levels == config.model.num_levels:
         return config
-    first, last = LAST_TO_FIRST_RATE
+    first, last = config.training.rate.weights[0], config.training.rate.weights[-1]
     ratio = (last / first) ** (1 / max(num_levels - 1, 1))
     weights = tuple(first * ratio**s for s in range(num_levels)) if num_levels > 1 else (last,)
     rate = dataclasses.replace(config.training.rate, weights=weights)

@@ -1,5 +1,7 @@
-"""Settings of one training run. Iteration counts are fractions of `iterations`, so that short
-runs keep the shape of the paper's 30 000-iteration schedule (facts §2.4).
+"""Settings of one training run.
+
+Moments of the schedule are fractions of `iterations`, so that short runs keep the shape of the
+paper's 30 000 iterations (facts §2.4).
 """
 
 from dataclasses import dataclass, field
@@ -104,6 +106,9 @@ class RateConfig:
     """3 000 / 30 000: uniform noise of the base steps from here on."""
     start: float = 0.3333
     """10 000 / 30 000: learned steps and the rate term from here on."""
+    initial_mask_logit: float = 1.0
+    """Mask logit of new anchors; a Gaussian is dropped below -4.6. Source: facts §1.1. Short runs
+    start near the threshold, see docs/experiments.md."""
     sample_fraction: float = 0.05
     """Anchors whose bits are estimated per iteration."""
     progressive_masks: bool = True
@@ -124,6 +129,7 @@ class RateConfig:
             raise ConfigError(f"rate weights are {self.weights}, wanted falling values >= 0")
         check_range(self, "noise_start", 0.0, 1.0)
         check_range(self, "start", self.noise_start, 1.0)
+        check_range(self, "initial_mask_logit", -4.5, 20.0)
         check_range(self, "sample_fraction", 0.0, 1.0, open_low=True)
 
 

@@ -86,7 +86,7 @@ def hash_features(
     result = np.zeros((len(positions), width * len(levels)))
     for begin in range(0, len(positions), BATCH):
         unit = (positions[begin : begin + BATCH] - low) / size
-        inside = ((unit >= 0) & (unit <= 1)).all(axis=1)
+        inside: npt.NDArray[np.bool_] = np.all((unit >= 0) & (unit <= 1), axis=1)
         unit = np.where(inside[:, None], unit, 0.5)
         for i, level in enumerate(levels):
             values = _level_features(level, signs, unit)

@@ -78,7 +78,7 @@ def _ordered_values(model: TrainedModel, twin: ContextModel) -> _Values:
     masks = np.stack(
         [gaussian_mask(anchors.mask_logits, s).cpu().numpy() for s in range(1, num_levels + 1)]
     )
-    present = masks.any(axis=2)  # [S, N]
+    present: npt.NDArray[np.bool_] = np.any(masks, axis=2)  # [S, N]
     if not present[0].any():
         raise ModelMismatchError(
             "no anchor is left at level 1, wanted at least one; lower the first rate weight"

@@ -19,6 +19,7 @@ from .distributions import gaussian_bits, mixture_bits, trinomial_bits
 
 __all__ = ["ContextNetwork", "Steps"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """Quantization steps of `n` anchors at level 1."""
@@ -193,9 +194,7 @@ class ContextNetwork(nn.Module):
         """
         values = [_fine_and_coarse(v, s) for v, s in ((features, feature_step),
                                                       (scaling, scaling_step))]  # fmt: skip
-        fine = self.first_bits(
-            grid, values[0][0], values[1][0], feature_step, scaling_step, level
-        )
+        fine = self.first_bits(grid, values[0][0], values[1][0], feature_step, scaling_step, level)
         coarse = self.first_bits(
             grid, values[0][1], values[1][1], 3.0 * feature_step, 3.0 * scaling_step, level
         )

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from ..config import Head
+from ..kernels.pool import KernelPool
 from .attribute_head import AttributeHead
+from .fused_derive import fused_gaussians
 from .gaussians import Gaussians
 from .spherical_harmonics import sh_colors
 
@@ -30,13 +32,22 @@ def derive_gaussians(
     offsets: Tensor,  # [n, K, 3]
     gaussian_mask: Tensor,  # [n, K] bool, or float 0/1 with straight-through gradient
     camera_centre: Tensor,  # [3] world units
+    *,
+    pool: KernelPool | None = None,
 ) -> Derived:
     """Evaluate the head and place the Gaussians that are present and have positive opacity.
 
-    A float mask multiplies opacity and scale, so that masks learn from both (facts §1.2).
+    A float mask multiplies opacity and scale, so that masks learn from both (facts §1.2). With a
+    pool and tensors on the CPU, fused kernels do the same; `positions` then get no gradient.
     """
     count = offsets.shape[1]
     output = head(features, positions - camera_centre)
+    if pool is not None and positions.device.type == "cpu":
+        mask = gaussian_mask.to(torch.float32)
+        fused, slots = fused_gaussians(
+            output, positions, scaling, offsets, mask, camera_centre, pool
+        )
+        return Derived(gaussians=fused, slots=slots, opacity=output.opacity)
     exists = (output.opacity > 0) & (gaussian_mask > 0)
     slots = exists.reshape(-1).nonzero(as_tuple=True)[0]
     rows = torch.div(slots, count, rounding_mode="floor")

@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 __all__ = ["gaussian_bits", "mixture_bits", "trinomial_bits"]
 
@@ -70,8 +69,12 @@ def trinomial_bits(logits: Tensor, trits: Tensor) -> Tensor:
         logits: `[..., 3]`.
         trits: `[...]` int64 in 0..2.
     """
-    nats = cross_entropy(logits.reshape(-1, 3), trits.reshape(-1), reduction="none")
-    bits = nats.view(trits.shape) * (1.0 / math.log(2.0))
+    # three whole tensors: softmax, gather and cross_entropy are slow along an axis of 3
+    low, same, high = logits.unbind(dim=-1)
+    top = torch.maximum(torch.maximum(low, same), high).detach()
+    total = torch.exp(low - top) + torch.exp(same - top) + torch.exp(high - top)
+    taken = torch.where(trits == 0, low, torch.where(trits == 1, same, high))
+    bits = (torch.log(total) + top - taken) * (1.0 / math.log(2.0))
     # the floor changes the value only: a step against the logits always raises the likelihood
     return bits + (bits.detach().clamp_max(-math.log2(MIN_PROBABILITY)) - bits.detach())
 

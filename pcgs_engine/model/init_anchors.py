@@ -13,8 +13,6 @@ from .attribute_head import COLOR_FEATURE_GAIN
 
 __all__ = ["choose_voxel_size", "init_anchors"]
 
-INITIAL_MASK_LOGIT = 1.0
-"""All Gaussians exist at all levels at first. Source: facts §1.1."""
 MAX_LATTICE = 1 << 20
 """Lattice coordinates stay within ± this, what the position coder takes."""
 SPACING_QUANTILE = 0.98
@@ -55,7 +53,7 @@ def init_anchors(scene: Scene, config: RunConfig) -> Anchors:
         log_scaling=log_scaling,
         offsets=offsets,
         mask_logits=torch.full(
-            (count, model.num_offsets, model.num_levels), INITIAL_MASK_LOGIT
+            (count, model.num_offsets, model.num_levels), config.training.rate.initial_mask_logit
         ),
     )
 

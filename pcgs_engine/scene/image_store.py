@@ -122,7 +122,8 @@ def _resample(
     image = _shrink(image, size)
     if image.dtype == np.uint8:
         return np.asarray(image, dtype=np.uint8)
-    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+    rounded: npt.NDArray[np.uint8] = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+    return rounded
 
 
 def _shrink(

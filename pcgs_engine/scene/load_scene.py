@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ConfigError, SceneError
 from .colmap_scene import find_colmap_model, read_colmap
@@ -117,7 +118,7 @@ def _no_scene(folder: Path) -> str:
 
 def _finite_points(posed: PosedSet) -> PosedSet:
     """Drop points that are not finite, with a warning."""
-    good = np.isfinite(posed.points).all(axis=1)
+    good: npt.NDArray[np.bool_] = np.all(np.isfinite(posed.points), axis=1)
     if good.all():
         return posed
     dropped = int((~good).sum())

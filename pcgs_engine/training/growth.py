@@ -8,10 +8,11 @@ from torch import Tensor
 from ..config import AnchorGrowthConfig
 from ..model.anchors import Anchors
 from ..model.derive import Derived
-from ..model.init_anchors import INITIAL_MASK_LOGIT, MAX_LATTICE
+from ..model.init_anchors import MAX_LATTICE
+from ..model.masks import gaussian_mask
 from .optimizer import ModelOptimizer
 
-__all__ = ["GrowthStatistics", "adjust_anchors"]
+__all__ = ["GrowthStatistics", "adjust_anchors", "drop_masked_anchors"]
 
 MAX_SCALE_AFTER_PRUNE = 0.05
 """Upper limit of the log-scaling of Gaussian sizes after pruning. Source: facts §1.3."""
@@ -77,6 +78,7 @@ def adjust_anchors(
     optimizer: ModelOptimizer,
     statistics: GrowthStatistics,
     config: AnchorGrowthConfig,
+    mask_logit: float,
     generator: torch.Generator,
 ) -> None:
     """Grow anchors where Gaussians pull hard, then drop anchors that stay transparent."""
@@ -85,11 +87,27 @@ def adjust_anchors(
     mean = torch.where(judged, statistics.gradient / statistics.offset_seen.clamp_min(1), 0.0)
     old_count = len(anchors)
     for depth in range(config.depth):
-        _grow_at(anchors, optimizer, mean, judged, config, depth, generator)
+        _grow_at(anchors, optimizer, mean, judged, config, depth, mask_logit, generator)
     statistics.gradient[judged] = 0.0
     statistics.offset_seen[judged] = 0.0
     statistics.append_rows(len(anchors) - old_count)
     _prune(anchors, optimizer, statistics, config)
+
+
+def drop_masked_anchors(
+    anchors: Anchors, optimizer: ModelOptimizer, statistics: GrowthStatistics
+) -> bool:
+    """Delete anchors that no level uses; returns whether there were any.
+
+    Nothing renders them, so no image gradient can bring them back: deleting changes no picture
+    and frees their cells for growth (the published code keeps them).
+    """
+    keep = gaussian_mask(anchors.mask_logits, anchors.mask_logits.shape[2]).any(dim=1)
+    if bool(keep.all()) or not bool(keep.any()):
+        return False
+    optimizer.keep_rows(keep)
+    statistics.keep_rows(keep)
+    return True
 
 
 def _grow_at(
@@ -99,6 +117,7 @@ def _grow_at(
     judged: Tensor,  # [N_old, K]
     config: AnchorGrowthConfig,
     depth: int,
+    mask_logit: float,
     generator: torch.Generator,
 ) -> None:
     cell = config.init_factor // 4**depth
@@ -130,7 +149,7 @@ def _grow_at(
         renumber[chosen] = torch.arange(room, device=group.device)
         cells, group = cells[chosen], renumber[group]
         rows, group = rows[group >= 0], group[group >= 0]
-    _append(anchors, optimizer, cells * cell, rows, group, cell)
+    _append(anchors, optimizer, cells * cell, rows, group, cell, mask_logit)
 
 
 def _new_cells(coarse: Tensor, lattice: Tensor, cell: int) -> tuple[Tensor, Tensor]:
@@ -158,6 +177,7 @@ def _append(
     parents: Tensor,  # [c] anchors of the candidates
     group: Tensor,  # [c] new anchor of each candidate
     cell: int,
+    mask_logit: float,
 ) -> None:
     count, device = len(lattice), lattice.device
     feature = anchors.feature.detach()
@@ -171,9 +191,7 @@ def _append(
             "feature": total / share,
             "log_scaling": size.expand(count, 6).clone(),
             "offsets": feature.new_zeros((count, *anchors.offsets.shape[1:])),
-            "mask_logits": feature.new_full(
-                (count, *anchors.mask_logits.shape[1:]), INITIAL_MASK_LOGIT
-            ),
+            "mask_logits": feature.new_full((count, *anchors.mask_logits.shape[1:]), mask_logit),
         },
     )
 

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from ..config import ModelConfig, RateConfig
+from ..model.anchor_rows import SampleRows
 from ..model.anchors import Anchors
 from ..model.context_network import ContextNetwork, Steps
 from ..model.masks import anchor_mask, gaussian_mask, soft_gaussian_mask
 
-__all__ = ["RateEstimate", "estimate_rate", "level_steps", "mask_level"]
+__all__ = ["RateEstimate", "estimate_rate", "estimate_sample_rate", "level_steps", "mask_level"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,27 @@ def estimate_rate(
     generator: torch.Generator,
 ) -> RateEstimate:
     """Count what the next level's bytes would hold: first decodes, refinements, new offsets."""
-    logits = anchors.mask_logits.index_select(0, rows)
+    values = SampleRows(
+        feature=anchors.feature.index_select(0, rows),
+        log_scaling=anchors.log_scaling.index_select(0, rows),
+        offsets=anchors.offsets.index_select(0, rows),
+        mask_logits=anchors.mask_logits.index_select(0, rows),
+    )
+    return estimate_sample_rate(values, context, grid, level, model, config, generator)
+
+
+def estimate_sample_rate(
+    values: SampleRows,  # [n] sampled anchors
+    context: ContextNetwork,
+    grid: Tensor,  # [n, G] their hash features
+    level: int,
+    model: ModelConfig,
+    config: RateConfig,
+    generator: torch.Generator,
+) -> RateEstimate:
+    """Do what `estimate_rate` does for rows already taken."""
+    logits, feature, offsets = values.mask_logits, values.feature, values.offsets
+    scaling = values.log_scaling.exp()
     used = mask_level(config, level, model.num_levels)
     mask = soft_gaussian_mask(logits, used)
     present = anchor_mask(mask)
@@ -57,9 +78,6 @@ def estimate_rate(
     else:
         before = gaussian_mask(logits, mask_level(config, level - 1, model.num_levels))
     old = before.any(dim=1)
-    feature = anchors.feature.index_select(0, rows)
-    scaling = anchors.log_scaling.index_select(0, rows).exp()
-    offsets = anchors.offsets.index_select(0, rows)
     base = context.steps(grid)
     steps = level_steps(base, config, level, model.num_levels)
 
@@ -84,7 +102,7 @@ def estimate_rate(
     noisy = _noisy(offsets, steps.offset[:, None], generator)
     offset_bits = context.offset_bits(grid, noisy, steps.offset)
     bits = bits + (offset_bits * mask * ~before).sum()
-    scalars = rows.numel() * (model.feature_dim + 6 + 3 * model.num_offsets)
+    scalars = len(feature) * (model.feature_dim + 6 + 3 * model.num_offsets)
     anchors_now = float((present.detach() > 0).sum().clamp_min(1))
     return RateEstimate(per_scalar=bits / scalars, per_anchor=float(bits.detach()) / anchors_now)
 

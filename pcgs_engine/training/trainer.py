@@ -8,20 +8,20 @@ from torch import Tensor
 
 from ..config import RunConfig
 from ..kernels.pool import KernelPool
+from ..model.anchor_rows import SampleRows, present_rows, take_rows
 from ..model.anchors import Anchors
 from ..model.attribute_head import AttributeHead
-from ..model.context_network import ContextNetwork, Steps
+from ..model.context_network import ContextNetwork
 from ..model.derive import Derived, derive_gaussians
 from ..model.hash_grid import HashGrid
 from ..model.init_anchors import init_anchors
-from ..model.masks import gaussian_mask, soft_gaussian_mask
 from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
-from .growth import GrowthStatistics, adjust_anchors
+from .growth import GrowthStatistics, adjust_anchors, drop_masked_anchors
 from .image_loss import ImageLoss
 from .optimizer import ModelOptimizer
-from .rate_loss import estimate_rate, level_steps, mask_level
+from .rate_loss import estimate_sample_rate, level_steps, mask_level
 from .schedule import Clock, learning_rates
 from .view_sampler import TrainingView
 
@@ -53,6 +53,8 @@ class _Drawn:
     rows: Tensor  # [n] anchors given to the head
     derived: Derived
     output: RenderOutput
+    sampled: SampleRows
+    sample_grid: Tensor | None  # [m, G] hash features of the sample, where the rate counts
 
 
 class Trainer:
@@ -71,7 +73,7 @@ class Trainer:
         torch.manual_seed(seed)  # network initialization
         self.generator = torch.Generator(device=device).manual_seed(seed)
         self.order_generator = torch.Generator().manual_seed(seed + 1)
-        pool = KernelPool(threads)
+        self._pool = pool = KernelPool(threads)
         self.anchors: Anchors = _on_device(init_anchors(scene, config), device)
         self.head = AttributeHead(config.model, distance_unit=scene.extent).to(device)
         self.hash_grid = HashGrid(
@@ -106,9 +108,7 @@ class Trainer:
         return groups
 
     def _empty_statistics(self) -> GrowthStatistics:
-        return GrowthStatistics.empty(
-            len(self.anchors), self.config.model.num_offsets, self.device
-        )
+        return GrowthStatistics.empty(len(self.anchors), self.config.model.num_offsets, self.device)
 
     def _box(self) -> tuple[Tensor, Tensor]:
         positions = self.anchors.positions
@@ -136,21 +136,19 @@ class Trainer:
         levels = self.config.model.num_levels
         level = int(torch.randint(1, levels + 1, (1,), generator=self.order_generator))
         collecting = training.growth.statistics_start <= progress < training.growth.stop
-        drawn = self._draw(view, level, progress, track=collecting)
+        sample = self._sample(with_rate)
+        drawn = self._draw(view, level, progress, sample, track=collecting)
         image_loss = self._image_loss(drawn, view)
         loss, bits = image_loss, 0.0
-        if with_rate:
-            rate, bits = self._rate(level)
+        if drawn.sample_grid is not None:
+            rate, bits = self._rate(drawn.sampled, drawn.sample_grid, level)
             loss = loss + rate
         torch.autograd.backward(loss)
         if collecting:
             self._collect(drawn)
         self.optimizer.step()
-        if self._adjustment_due(clock):
-            adjust_anchors(
-                self.anchors, self.optimizer, self.statistics, training.growth, self.generator
-            )
-            self.anchors_changed()
+        if clock.iteration % training.growth.interval == training.growth.interval - 1:
+            self._adjust(progress)
         return IterationResult(
             level=level,
             loss=float(loss.detach()),
@@ -159,51 +157,63 @@ class Trainer:
             gaussians=len(drawn.derived.slots),
         )
 
-    def _draw(self, view: TrainingView, level: int, progress: float, *, track: bool) -> _Drawn:
+    def _sample(self, with_rate: bool) -> Tensor:
+        """Draw the anchors of the rate term, ascending; none without it."""
+        count = len(self.anchors)
+        if not with_rate:
+            return torch.zeros(0, dtype=torch.int64, device=self.device)
+        size = max(int(self.config.training.rate.sample_fraction * count), min(count, 64))
+        rows = torch.randperm(count, generator=self.generator, device=self.device)[:size]
+        return rows.sort().values
+
+    def _draw(
+        self, view: TrainingView, level: int, progress: float, sample: Tensor, *, track: bool
+    ) -> _Drawn:
         anchors, rate = self.anchors, self.config.training.rate
         levels = self.config.model.num_levels
         camera = view.view.camera
         used = mask_level(rate, level, levels)
         with torch.no_grad():
-            sizes = anchors.log_scaling[:, :3].exp()
-            seen = self.rasterizer.visible(anchors.positions, sizes, camera)
+            seen = self.rasterizer.visible(anchors.positions, anchors.scaling[:, :3], camera)
             rows = seen.nonzero(as_tuple=True)[0]
-            present = gaussian_mask(anchors.mask_logits.index_select(0, rows), used).any(dim=1)
-            rows = rows[present]
-        feature = anchors.feature.index_select(0, rows)
-        scaling = anchors.log_scaling.index_select(0, rows).exp()
-        offsets = anchors.offsets.index_select(0, rows)
-        mask = soft_gaussian_mask(anchors.mask_logits.index_select(0, rows), used)
-        steps = self._noise_steps(rows, level, progress, feature)
-        if steps is not None:
-            feature = self._noisy(feature, steps.feature)
-            scaling = self._noisy(scaling, steps.scaling)
-            offsets = self._noisy(offsets, steps.offset[..., None])
+            rows = present_rows(anchors, rows, used, self._pool)
+        grid, sample_grid = None, None
+        if progress >= rate.start:
+            both = self.hash_grid.forward_prepared(self._lookup, torch.cat([rows, sample]))
+            grid, sample_grid = both.split_with_sizes([len(rows), len(sample)])
+        steps = self._noise_steps(len(rows), grid, level, progress)
+        values, sampled = take_rows(anchors, rows, sample, used, steps, self.generator, self._pool)
         centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=self.device)
         derived = derive_gaussians(
-            self.head, anchors.positions[rows], feature, scaling, offsets, mask, centre
+            self.head,
+            anchors.positions[rows],
+            values.feature,
+            values.scaling,
+            values.offsets,
+            values.mask,
+            centre,
+            pool=self._pool,
         )
         output = self.rasterizer.render(
             derived.gaussians, camera, background=self.background, track_means2d=track
         )
-        return _Drawn(rows=rows, derived=derived, output=output)
+        return _Drawn(
+            rows=rows, derived=derived, output=output, sampled=sampled, sample_grid=sample_grid
+        )
 
     def _noise_steps(
-        self, rows: Tensor, level: int, progress: float, like: Tensor
-    ) -> Steps | None:
+        self, count: int, grid: Tensor | None, level: int, progress: float
+    ) -> Tensor | None:  # [count, 3] of feature, scaling, offsets
         """Widths of the quantization noise at this point of the schedule (facts §2.4, §3.4)."""
         rate = self.config.training.rate
         if progress < rate.noise_start:
             return None
-        if progress < rate.start:
-            steps = self.context.base_steps(like)
+        if grid is None:
+            steps = self.context.base_steps(self.background)
         else:
-            steps = self.context.steps(self.hash_grid.forward_prepared(self._lookup, rows))
-        return level_steps(steps, rate, level, self.config.model.num_levels)
-
-    def _noisy(self, values: Tensor, step: Tensor) -> Tensor:
-        noise = torch.rand(values.shape, generator=self.generator, device=self.device) - 0.5
-        return values + noise * step
+            steps = self.context.steps(grid)
+        steps = level_steps(steps, rate, level, self.config.model.num_levels)
+        return torch.cat([steps.feature, steps.scaling, steps.offset], dim=1).expand(count, 3)
 
     def _image_loss(self, drawn: _Drawn, view: TrainingView) -> Tensor:
         loss = self.image_loss(drawn.output.image, view.image, view.valid)
@@ -214,17 +224,12 @@ class Trainer:
             loss = loss + self.config.training.volume_weight * scales.prod(dim=1).mean()
         return loss
 
-    def _rate(self, level: int) -> tuple[Tensor, float]:
+    def _rate(self, sampled: SampleRows, grid: Tensor, level: int) -> tuple[Tensor, float]:
         rate, model = self.config.training.rate, self.config.model
-        count = len(self.anchors)
-        sample = max(int(rate.sample_fraction * count), min(count, 64))
-        rows = torch.randperm(count, generator=self.generator, device=self.device)[:sample]
-        rows = rows.sort().values
-        grid = self.hash_grid.forward_prepared(self._lookup, rows)
-        estimate = estimate_rate(
-            self.anchors, self.context, rows, grid, level, model, rate, self.generator
+        estimate = estimate_sample_rate(
+            sampled, self.context, grid, level, model, rate, self.generator
         )
-        scalars = count * (model.feature_dim + 6 + 3 * model.num_offsets)
+        scalars = len(self.anchors) * (model.feature_dim + 6 + 3 * model.num_offsets)
         total = estimate.per_scalar + self.hash_grid.bits() / scalars
         return rate.weights[level - 1] * total, estimate.per_anchor
 
@@ -236,11 +241,18 @@ class Trainer:
                 drawn.rows, drawn.derived, gradient, drawn.output.visible, (width, height)
             )
 
-    def _adjustment_due(self, clock: Clock) -> bool:
+    def _adjust(self, progress: float) -> None:
+        """Delete anchors that no level uses; inside the growth phase also grow and prune."""
         growth = self.config.training.growth
-        phase = growth.start <= clock.progress < growth.stop
-        pause = growth.pause_start <= clock.progress < growth.pause_end
-        return phase and not pause and clock.iteration % growth.interval == growth.interval - 1
+        state = (self.anchors, self.optimizer, self.statistics)
+        changed = drop_masked_anchors(*state)
+        pause = growth.pause_start <= progress < growth.pause_end
+        if growth.start <= progress < growth.stop and not pause:
+            mask_logit = self.config.training.rate.initial_mask_logit
+            adjust_anchors(*state, growth, mask_logit, self.generator)
+            changed = True
+        if changed:
+            self.anchors_changed()
 
     def trained_model(self) -> TrainedModel:
         """Return the present state as a model (sharing tensors)."""

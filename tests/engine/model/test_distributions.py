@@ -42,3 +42,25 @@ def test_gaussian_bits_of_negative_scale_use_its_magnitude():
     plus = gaussian_bits(values, mean, torch.tensor(2.0), step)
     minus = gaussian_bits(values, mean, torch.tensor(-2.0), step)
     torch.testing.assert_close(plus, minus)
+
+
+def test_trinomial_bits_equal_cross_entropy_with_gradients():
+    random = torch.Generator().manual_seed(0)
+    logits = (1.5 * torch.randn(50, 4, 3, generator=random)).requires_grad_()
+    trits = torch.randint(0, 3, (50, 4), generator=random)
+    bits = trinomial_bits(logits, trits)
+    (found,) = torch.autograd.grad(bits.sum(), logits)
+    nats = torch.nn.functional.cross_entropy(
+        logits.view(-1, 3), trits.view(-1), reduction="none"
+    ).view(50, 4)
+    (wanted,) = torch.autograd.grad(nats.sum() / 0.6931471805599453, logits)
+    torch.testing.assert_close(bits, nats / 0.6931471805599453, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_trinomial_bits_below_the_floor_are_the_floor_and_still_learn():
+    logits = torch.tensor([[0.0, 0.0, 40.0]], requires_grad=True)
+    bits = trinomial_bits(logits, torch.tensor([0]))
+    assert float(bits.detach()) == pytest.approx(19.931569, abs=1e-4)
+    bits.sum().backward()
+    assert logits.grad[0, 0] < 0 < logits.grad[0, 2]

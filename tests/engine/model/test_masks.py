@@ -1,5 +1,7 @@
 """Progressive masks: what exists at a level, and what learns from it."""
 
+from itertools import pairwise
+
 import torch
 
 from pcgs_engine.model.masks import anchor_mask, gaussian_mask, soft_gaussian_mask
@@ -13,7 +15,7 @@ def random_logits(seed: int = 0) -> torch.Tensor:
 def test_gaussian_mask_with_rising_level_never_shrinks():
     logits = random_logits()
     masks = [gaussian_mask(logits, level) for level in range(1, 5)]
-    for low, high in zip(masks, masks[1:], strict=False):
+    for low, high in pairwise(masks):
         assert not (low & ~high).any()
     assert masks[0].sum() < masks[-1].sum()
 

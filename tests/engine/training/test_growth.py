@@ -4,7 +4,11 @@ import torch
 
 from pcgs_engine.config import AnchorGrowthConfig
 from pcgs_engine.model.anchors import Anchors
-from pcgs_engine.training.growth import GrowthStatistics, adjust_anchors
+from pcgs_engine.training.growth import (
+    GrowthStatistics,
+    adjust_anchors,
+    drop_masked_anchors,
+)
 from pcgs_engine.training.optimizer import ModelOptimizer
 
 K = 2
@@ -36,7 +40,7 @@ CONFIG = AnchorGrowthConfig(interval=10, depth=1, init_factor=4, gradient_thresh
 
 def grow(anchors, optimizer, statistics, config=CONFIG, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    adjust_anchors(anchors, optimizer, statistics, config, generator)
+    adjust_anchors(anchors, optimizer, statistics, config, -1.5, generator)
 
 
 def pull(anchors, statistics, row: int, k: int, target: list[float], strength: float = 1.0):
@@ -60,6 +64,7 @@ def test_growth_adds_an_anchor_at_the_coarse_cell_of_a_pulling_gaussian():
     assert len(anchors) == 2
     assert anchors.lattice[1].tolist() == [8, 0, 0]  # round(4.1 / (0.5 * 4)) * 4
     assert torch.equal(anchors.feature[1], anchors.feature[0])
+    assert (anchors.mask_logits[1] == -1.5).all()
     assert statistics.gradient.shape == (2, K)
 
 
@@ -115,3 +120,13 @@ def test_statistics_convert_pixel_gradients_to_ndc_units():
     )
     torch.testing.assert_close(statistics.gradient, torch.tensor([[0.0, 3e-2]]))
     torch.testing.assert_close(statistics.opacity, torch.tensor([0.25]))
+
+
+def test_drop_masked_anchors_deletes_only_what_no_level_uses():
+    anchors, optimizer, statistics = make_state([[0, 0, 0], [8, 0, 0], [16, 0, 0]])
+    anchors.mask_logits.data[:2] = -20.0
+    anchors.mask_logits.data[0, 1, 2] = 30.0  # one Gaussian exists at the last level only
+    assert drop_masked_anchors(anchors, optimizer, statistics)
+    assert anchors.lattice[:, 0].tolist() == [0, 16]
+    assert len(statistics.opacity) == 2
+    assert not drop_masked_anchors(anchors, optimizer, statistics)

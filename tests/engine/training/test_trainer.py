@@ -1,0 +1,85 @@
+"""Trainer: the hash grid's box, and fused kernels against plain torch over whole iterations."""
+
+import pytest
+import torch
+
+from pcgs_engine.config import preset_config
+from pcgs_engine.config.presets import Preset
+from pcgs_engine.render.cpu_backend import CpuRasterizer
+from pcgs_engine.sample import sample_path
+from pcgs_engine.scene.image_store import ImageStore
+from pcgs_engine.scene.load_scene import load_scene
+from pcgs_engine.training.schedule import Clock
+from pcgs_engine.training.trainer import Trainer
+from pcgs_engine.training.view_sampler import ViewSampler
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return load_scene(sample_path(), max_size=64)
+
+
+def build_trainer(scene, threads: int = 1) -> Trainer:
+    return Trainer(scene, preset_config(Preset.PREVIEW), CpuRasterizer(threads), threads)
+
+
+@pytest.mark.parametrize("height", [0, 5_000])
+def test_box_of_a_flat_scene_has_a_volume_in_float32(scene, height):
+    trainer = build_trainer(scene)
+    trainer.anchors.lattice[:, 2] = height
+    low, high = trainer._box()
+    extent = high - low
+    assert float(extent[2]) >= 0.99e-3 * float(extent.max())
+    assert float(extent[2]) >= trainer.anchors.voxel_size
+    positions = trainer.anchors.positions
+    assert ((positions > low) & (positions < high)).all()
+    trainer.hash_grid.set_box(low, high)
+
+
+def test_box_of_a_solid_scene_is_wider_by_a_fifth_on_each_side(scene):
+    trainer = build_trainer(scene)
+    positions = trainer.anchors.positions
+    extent = positions.amax(dim=0) - positions.amin(dim=0)
+    low, high = trainer._box()
+    torch.testing.assert_close(high - low, 1.4 * extent)
+    torch.testing.assert_close(
+        (high + low) / 2, (positions.amax(dim=0) + positions.amin(dim=0)) / 2
+    )
+
+
+def test_iterations_with_kernels_equal_plain_torch_before_noise_starts(scene):
+    results = []
+    for fused in (True, False):
+        trainer = build_trainer(scene)
+        if not fused:
+            trainer._pool = None
+        views = ViewSampler(scene, ImageStore(scene.background), trainer.device)
+        clock = Clock(iterations=1000, time_limit=None)
+        for _ in range(3):
+            result = trainer.iterate(views.draw(trainer.order_generator), clock)
+            clock.advance(0.0)
+        results.append((result, trainer.anchors))
+    (fused_result, fused_anchors), (plain_result, plain_anchors) = results
+    assert fused_result.gaussians == plain_result.gaussians
+    assert fused_result.loss == pytest.approx(plain_result.loss, rel=1e-4)
+    difference = (fused_anchors.log_scaling - plain_anchors.log_scaling).detach().abs()
+    # Adam divides by the gradient's size: noise of tiny gradients may turn single entries around
+    assert float(difference.median()) < 1e-6
+    assert float((difference > 1e-3).float().mean()) < 0.01
+
+
+def test_iterations_with_noise_and_rate_do_not_depend_on_the_number_of_threads(scene):
+    states = []
+    for threads in (1, 2):
+        trainer = build_trainer(scene, threads)
+        views = ViewSampler(scene, ImageStore(scene.background), trainer.device)
+        clock = Clock(iterations=1000, time_limit=None, progress=0.9)
+        bits = [
+            trainer.iterate(views.draw(trainer.order_generator), clock).bits_per_anchor
+            for _ in range(3)
+        ]
+        assert min(bits) > 0
+        states.append(trainer.anchors)
+    one, two = states
+    for name in ("feature", "log_scaling", "offsets", "mask_logits"):
+        assert torch.equal(getattr(one, name), getattr(two, name)), name
