@@ -37,7 +37,7 @@ from pcgs_engine.scene.camera import Camera  # noqa: E402
 
 GARDEN = REPOSITORY.parent / "shared" / "data" / "garden_points" / "test_garden.npz"
 BARS = {"forward": 40.0, "backward": 50.0}
-"""Least ratios to plain torch at 512², 50k (shared/DESIGN.md §6)."""
+"""Least ratios to plain torch at 512², 50k (docs/design.md, CPU rasterizer)."""
 STAGES = {
     "project_gaussians": "projection",
     "sort_by_depth": "sort",

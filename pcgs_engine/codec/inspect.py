@@ -54,7 +54,7 @@ class FileInfo:
     metadata: dict[str, object]
 
     def to_json(self) -> dict[str, object]:
-        """Return the dictionary behind `inspect --json` (DESIGN §5)."""
+        """Return the dictionary behind `inspect --json`."""
         return {
             "format_version": self.format_version,
             "anchors": self.anchors,

@@ -1,7 +1,7 @@
 """Range encoder in numpy: symbol intervals in, one byte string per lane out. FORMAT.md §5.
 
 Lanes (independent pieces of `lane_length` symbols) advance in lockstep; the bytes are those of
-torchac on the same symbols (codec-lab §1.2).
+torchac on the same symbols (docs/FORMAT.md).
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 In: packed records and the tiles' lists of hits. Out: image, alpha and, if wanted, the sum of
 weight x depth. A tile keeps its state in one float32 block of planes of 256 pixels; the inner loop
 runs over the 16 pixels of a row that an ellipse touches and selects instead of branching, so that
-LLVM turns it into straight vector code (engine-lab §2). One block, addressed by constant distances
+LLVM turns it into straight vector code (docs/design.md). One block, addressed by constant distances
 from one view, spares the run-time overlap checks that separate arrays would cost per row.
 """
 

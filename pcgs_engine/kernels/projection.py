@@ -2,7 +2,7 @@
 
 In: `[M, ...] float32` arrays of Gaussians and a packed camera. Out: one record per visible
 Gaussian (16 float32, one cache line), its view depth and its pixel radii. The same formulas as
-gsplat's CUDA projection (engine-lab §4), worked in float64 so that thin ellipses stay exact.
+gsplat's CUDA projection (docs/design.md), worked in float64 so that thin ellipses stay exact.
 """
 
 import math
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 NEAR_PLANE = 0.2
-"""Nearest view depth drawn, in world units (3DGS, pcgs-facts §1.2)."""
+"""Nearest view depth drawn, in world units (3DGS, facts §1.2)."""
 DILATION = 0.3
 """Added to both variances of a projected Gaussian, in px² (3DGS)."""
 EXTENT = 3.33

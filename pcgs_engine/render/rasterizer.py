@@ -31,7 +31,7 @@ class RenderOutput:
 class Rasterizer(Protocol):
     """Draws Gaussians into one pinhole view.
 
-    Constants shared by all backends (engine-lab §4, pcgs-facts §1.3): near plane 0.2, covariance
+    Constants shared by all backends (facts §1.3): near plane 0.2, covariance
     dilation 0.3 px², alpha = min(0.999, o·exp(-σ)), skipped below 1/255, compositing stops before
     a Gaussian that would take the transmittance to <= 1e-4, pixel centres at .5.
     """

@@ -1,7 +1,7 @@
 """The readable rasterizer the others are tested against: plain torch, any float type, autograd.
 
 In: `Gaussians` and a `Camera`; out: a `RenderOutput`. Every step is a formula on whole tensors;
-tiles only bound the memory, so it is slow and meant for small images (engine-lab §2).
+tiles only bound the memory, so it is slow and meant for small images (docs/design.md).
 """
 
 import math

@@ -62,7 +62,7 @@ class Scene:
     def extent(self) -> float:
         """1.1 x the largest distance of a training camera from their mean, in world units.
 
-        Source: pcgs-facts §1.4 (`spatial_lr_scale`). Never below 1e-3.
+        Source: facts §1.4 (`spatial_lr_scale`). Never below 1e-3.
         """
         centres = np.stack([view.camera.centre for view in self.train_views])
         distances = np.linalg.norm(centres - centres.mean(axis=0), axis=1)
