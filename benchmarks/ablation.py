@@ -13,21 +13,25 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-import torch
-from machine import write_result
+from pcgs_engine.cli.environment import prepare_environment
 
-from pcgs_engine.codec import encode_chunks
-from pcgs_engine.config import Preset, RateConfig, RunConfig, preset_config
-from pcgs_engine.levels import quantize_level, split_levels
-from pcgs_engine.model.trained_model import TrainedModel
-from pcgs_engine.render.cpu_backend import CpuRasterizer
-from pcgs_engine.sample import sample_path
-from pcgs_engine.scene.image_store import ImageStore
-from pcgs_engine.scene.load_scene import load_scene
-from pcgs_engine.scene.scene import Scene
-from pcgs_engine.training.evaluate import LevelRenderer, evaluate_level
-from pcgs_engine.training.rate_loss import estimate_rate
-from pcgs_engine.training.train import train
+prepare_environment()  # waiting threads must sleep; torch reads this when it starts
+
+import torch  # noqa: E402
+from machine import write_result  # noqa: E402
+
+from pcgs_engine.codec import encode_chunks  # noqa: E402
+from pcgs_engine.config import Preset, RateConfig, RunConfig, preset_config  # noqa: E402
+from pcgs_engine.levels import quantize_level, split_levels  # noqa: E402
+from pcgs_engine.model.trained_model import TrainedModel  # noqa: E402
+from pcgs_engine.render.cpu_backend import CpuRasterizer  # noqa: E402
+from pcgs_engine.sample import sample_path  # noqa: E402
+from pcgs_engine.scene.image_store import ImageStore  # noqa: E402
+from pcgs_engine.scene.load_scene import load_scene  # noqa: E402
+from pcgs_engine.scene.scene import Scene  # noqa: E402
+from pcgs_engine.training.evaluate import LevelRenderer, evaluate_level  # noqa: E402
+from pcgs_engine.training.rate_loss import estimate_rate  # noqa: E402
+from pcgs_engine.training.train import train  # noqa: E402
 
 VARIANTS = {
     "full method": {},

@@ -24,7 +24,7 @@ from .report import RatePoint, level_table, rate_plot
 
 __all__ = ["add_arguments", "run"]
 
-DEMO_ITERATIONS = 2000
+DEMO_ITERATIONS = 4000
 DEMO_MINUTES = 6.0
 """Limit of the training alone; encoding and judging take about one more."""
 SHOWN_VIEWS = 3

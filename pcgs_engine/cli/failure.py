@@ -2,15 +2,25 @@
 
 import errno
 import logging
+import os
 import sys
 
-from ..errors import CancelledError, ConfigError, DeviceError, DeviceMemoryError, PcgsError
+from ..errors import (
+    CancelledError,
+    ConfigError,
+    DeviceError,
+    DeviceMemoryError,
+    OutputError,
+    PcgsError,
+)
 from ..protocol import ErrorMessage
 
 __all__ = ["failure_message"]
 
 MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch's allocators say in a plain RuntimeError."""
+STORAGE_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""What the system says of a place that cannot be used, whoever asked for it (a library's cache)."""
 TRAIN_PACKAGES = {"torch", "numba", "scipy", "safetensors", "PIL", "cv2"}
 
 
@@ -36,6 +46,9 @@ def _as_pcgs_error(error: BaseException) -> PcgsError | None:
         return DeviceMemoryError(
             "memory ran out; use a smaller --max-size or --preset, or close other programs"
         )
+    if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+        place, reason = error.filename or "the disk", os.strerror(error.errno).lower()
+        return OutputError(f"cannot use {place}: {reason}; check its permissions and free space")
     return None
 
 

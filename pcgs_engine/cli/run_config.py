@@ -85,7 +85,7 @@ def _read_tables(path: Path) -> Mapping[str, object]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: cannot be read ({reason}); check --config") from error
-    except ValueError as error:  # also what tomllib, json and UTF-8 decoding raise
+    except (ValueError, RecursionError) as error:  # what tomllib, json and UTF-8 decoding raise
         raise ConfigError(f"{path}: not TOML or JSON ({error}); check --config") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: found no table, wanted tables model and training")

@@ -114,7 +114,7 @@ class RateConfig:
     progressive_masks: bool = True
     """Off: one mask for all levels (ablation)."""
     progressive_steps: bool = True
-    """Off: all levels share the last level's step, nothing is refined (ablation)."""
+    """Off: all levels share one learned step, nothing is refined (ablation)."""
     trinomial: bool = True
     """Off: refinement trits are priced by the mixture instead (ablation)."""
 

@@ -6,7 +6,7 @@ alpha is not clamped, dx and dy from the mean), weight x dL/dcolour (3) and weig
 
 With R = the part of the loss's linear form still to come, dL/dalpha = T D - R / (1 - alpha) where
 D = <dL/dpixel, colour>; R starts as <dL/dpixel, pixel> - dL/dalpha T_end and loses weight x D at
-every ellipse (docs/design.md). So nothing but the finished images need be kept, and no T is divided.
+every ellipse (docs/design.md). So only the finished images need be kept, and no T is divided.
 """
 
 import numpy as np

@@ -25,7 +25,7 @@ def quantize_level(model: TrainedModel, level: int, rate: RateConfig) -> AnchorS
     rows = mask.any(dim=1).nonzero(as_tuple=True)[0]
     positions = anchors.positions[rows]
     steps = model.context.steps(model.hash_grid(positions))
-    divisor = 3.0 ** ((level if rate.progressive_steps else levels) - 1)
+    divisor = 3.0 ** (level - 1 if rate.progressive_steps else 0)
     feature_step, scaling_step = steps.feature / divisor, steps.scaling / divisor
     offset_step = steps.offset[:, :, None]
     features = (anchors.feature[rows] / feature_step).round() * feature_step

@@ -11,6 +11,7 @@ from ..entropy.positions import coding_order
 from ..entropy.symbols import LevelSymbols
 from ..entropy.weights import HashGridWeights
 from ..errors import ModelMismatchError
+from ..model.anchors import ANCHOR_PARAMETERS
 from ..model.hash_grid import HashGrid
 from ..model.masks import gaussian_mask
 from ..model.trained_model import TrainedModel
@@ -41,8 +42,9 @@ def split_levels(model: TrainedModel) -> CodedModel:
     that values agree bit by bit.
 
     Raises:
-        ModelMismatchError: no anchor is left at the first level.
+        ModelMismatchError: no anchor is left at the first level, or a value is not finite.
     """
+    _check_finite(model)
     hash_grid, context = _hash_grid_weights(model.hash_grid), model.context.weights()
     twin = ContextModel(
         config=model.config.model,
@@ -61,6 +63,16 @@ def split_levels(model: TrainedModel) -> CodedModel:
         camera_centres=model.camera_centres,
         levels=levels,
     )
+
+
+def _check_finite(model: TrainedModel) -> None:
+    for name in ANCHOR_PARAMETERS:
+        bad = int((~getattr(model.anchors, name).isfinite()).sum())
+        if bad:
+            raise ModelMismatchError(
+                f"{bad} values of {name} are not finite, wanted none: the training went astray; "
+                "train again with another --seed or lower learning rates"
+            )
 
 
 def _hash_grid_weights(grid: HashGrid) -> HashGridWeights:

@@ -59,7 +59,7 @@ class _Derive(torch.autograd.Function):
         *tensors, positions, centre, pool = inputs
         scaling, offsets, mask, opacity, covariance, color = (_array(t) for t in tensors)
         harmonic = color.ndim == 4
-        color = color.reshape(*color.shape[:2], -1, 3)
+        color = color if harmonic else color[:, :, None]
         count = len(scaling)
         starts = np.zeros(count + 1, np.int64)
         ranges = even_ranges(count, -(-count // ROWS_PER_PIECE))

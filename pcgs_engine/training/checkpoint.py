@@ -82,18 +82,18 @@ def load_checkpoint(run: Path, trainer: Trainer, clock: Clock) -> Tensor:
         for name in STATISTIC_FIELDS:
             value = tensors[f"statistics.{name}"].to(trainer.device)
             setattr(trainer.statistics, name, value)
-        trainer.generator.set_state(tensors["generator"])
+        _restore_noise(trainer.generator, tensors["generator"])
         trainer.order_generator.set_state(tensors["order_generator"])
         order = tensors["order"]
+        trainer.box_is_final = bool(state["box_is_final"])
+        clock.iteration = int(state["iteration"])
+        clock.progress = float(state["progress"])
+        clock.elapsed = float(state["elapsed"])
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"{run / CHECKPOINT_NAME}: does not fit {CONFIG_NAME} ({_first_line(error)}); "
             "train again without --resume"
         ) from error
-    trainer.box_is_final = bool(state["box_is_final"])
-    clock.iteration = int(state["iteration"])
-    clock.progress = float(state["progress"])
-    clock.elapsed = float(state["elapsed"])
     trainer.anchors_changed()
     return order
 
@@ -144,6 +144,12 @@ def _modules(trainer: Trainer) -> dict[str, nn.Module]:
     return {"head": trainer.head, "hash_grid": trainer.hash_grid, "context": trainer.context}
 
 
+def _restore_noise(generator: torch.Generator, state: Tensor) -> None:
+    # States of other kinds of device do not fit; a run moved to one goes on with new noise.
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+
+
 def _trainer_tensors(trainer: Trainer) -> dict[str, Tensor]:
     tensors = {"anchors.lattice": trainer.anchors.lattice}
     tensors |= {f"anchors.{n}": getattr(trainer.anchors, n) for n in ANCHOR_PARAMETERS}
@@ -166,6 +172,14 @@ def _read(run: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
         raise CheckpointError(
             f"{run}: no {CHECKPOINT_NAME}; wanted the folder given to 'pcgs train --out'"
         )
+    try:
+        with path.open("rb"):  # safetensors calls every reason a missing file
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CheckpointError(
+            f"{path}: cannot be read ({reason}); check its permissions"
+        ) from error
     try:
         with safe_open(path, framework="pt") as file:
             state = json.loads((file.metadata() or {})["state"])

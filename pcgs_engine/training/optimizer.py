@@ -87,12 +87,15 @@ class ModelOptimizer:
         return tensors
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore what `state_tensors` returned, for parameters of the same shapes."""
+        """Restore what `state_tensors` returned, on the device of each parameter.
+
+        Fused Adam wants step counts there too.
+        """
         for group in self.adam.param_groups:
             for index, parameter in enumerate(group["params"]):
                 prefix = f"{group['name']}.{index}."
                 state = {
-                    key.removeprefix(prefix): value.clone()
+                    key.removeprefix(prefix): value.to(parameter.device, copy=True)
                     for key, value in tensors.items()
                     if key.startswith(prefix)
                 }

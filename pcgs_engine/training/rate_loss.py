@@ -28,9 +28,9 @@ def mask_level(config: RateConfig, level: int, num_levels: int) -> int:
     return level if config.progressive_masks else num_levels
 
 
-def level_steps(steps: Steps, config: RateConfig, level: int, num_levels: int) -> Steps:
+def level_steps(steps: Steps, config: RateConfig, level: int) -> Steps:
     """Divide feature and scaling steps by 3 per level (facts §3.4)."""
-    exponent = (level if config.progressive_steps else num_levels) - 1
+    exponent = level - 1 if config.progressive_steps else 0
     return Steps(
         feature=steps.feature / 3.0**exponent,
         scaling=steps.scaling / 3.0**exponent,
@@ -79,7 +79,7 @@ def estimate_sample_rate(
         before = gaussian_mask(logits, mask_level(config, level - 1, model.num_levels))
     old = before.any(dim=1)
     base = context.steps(grid)
-    steps = level_steps(base, config, level, model.num_levels)
+    steps = level_steps(base, config, level)
 
     new = (~old & (present > 0)).nonzero(as_tuple=True)[0]
     bits = feature.new_zeros(())

@@ -50,5 +50,8 @@ def load_run_info(run: Path) -> RunInfo:
         raise CheckpointError(
             f"{run}: no {CONFIG_NAME}; wanted the folder given to 'pcgs train --out'"
         ) from None
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CheckpointError(f"{path}: cannot be read ({reason}); check its permissions") from None
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a run of this version ({error}); train again") from None

@@ -212,7 +212,7 @@ class Trainer:
             steps = self.context.base_steps(self.background)
         else:
             steps = self.context.steps(grid)
-        steps = level_steps(steps, rate, level, self.config.model.num_levels)
+        steps = level_steps(steps, rate, level)
         return torch.cat([steps.feature, steps.scaling, steps.offset], dim=1).expand(count, 3)
 
     def _image_loss(self, drawn: _Drawn, view: TrainingView) -> Tensor:

@@ -9,6 +9,7 @@ from pcgs_engine.config.presets import Preset
 from pcgs_engine.model.trained_model import TrainedModel
 from pcgs_engine.protocol import Message
 from pcgs_engine.render.cpu_backend import CpuRasterizer
+from pcgs_engine.render.rasterizer import Rasterizer
 from pcgs_engine.sample import sample_path
 from pcgs_engine.scene.load_scene import load_scene
 from pcgs_engine.training.train import train
@@ -47,6 +48,7 @@ def train_tiny(
     config: RunConfig,
     cancelled: Callable[[], bool] = lambda: False,
     resume: bool = False,
+    rasterizer: Rasterizer | None = None,
 ) -> TinyRun:
     """Train the sample into `folder`."""
     messages: list[Message] = []
@@ -54,7 +56,7 @@ def train_tiny(
         load_scene(sample_path(), max_size=TINY_SIZE),
         config,
         run=folder,
-        rasterizer=CpuRasterizer(threads=1),
+        rasterizer=rasterizer or CpuRasterizer(threads=1),
         threads=1,
         on_message=messages.append,
         cancelled=cancelled,

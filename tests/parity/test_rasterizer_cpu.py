@@ -1,9 +1,9 @@
 """CPU rasterizer against the readable reference in float64: images and every gradient.
 
-Tolerances: both compute the same formulas, so differences are float32 rounding. An image may differ
-more at single pixels where alpha crosses 1/255 or the transmittance 1e-4 the other way
-(measured 1e-5), so images are held to 5e-5 and gradients, sums over many pixels, to a relative L2 of
-1e-4; measured are 2e-7 and 3e-6.
+Tolerances: both compute the same formulas, so differences are float32 rounding. An image may
+differ more at single pixels where alpha crosses 1/255 or the transmittance 1e-4 the other way
+(measured 1e-5), so images are held to 5e-5 and gradients, sums over many pixels, to a relative L2
+of 1e-4; measured are 2e-7 and 3e-6.
 """
 
 from dataclasses import dataclass, fields

@@ -18,7 +18,7 @@ def pcgs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pcgs_engine.codec import encode
 
     levels = [{"level": s, "psnr": 20.0 + s, "ssim": 0.8} for s in (1, 2, 3)]
-    model = _synthetic_model().synthetic_model(80)
+    model = _module_of("codec", "synthetic_model").synthetic_model(80)
     path = tmp_path_factory.mktemp("file") / "synthetic.pcgs"
     path.write_bytes(encode(model, {"title": "synthetic", "levels": levels}))
     return path
@@ -44,6 +44,13 @@ def scene_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def scene_samples() -> ModuleType:
+    """The scene tests' writers of small image sets."""
+    pytest.importorskip("PIL.Image")
+    return _module_of("scene", "scene_samples")
+
+
 def _looking_inward(angle: float) -> list[list[float]]:
     """Camera to world, OpenGL axes, on a circle of radius 3 around the origin."""
     back = np.array([np.cos(angle), np.sin(angle), 0.0])
@@ -62,13 +69,13 @@ def _write_points(path: Path, points: np.ndarray) -> None:
     plyfile.PlyData([element]).write(str(path))
 
 
-def _synthetic_model() -> ModuleType:
-    """Import the codec tests' builder, which lies in a folder of its own."""
-    path = ENGINE_TESTS / "codec" / "synthetic_model.py"
-    spec = importlib.util.spec_from_file_location("synthetic_model", path)
+def _module_of(folder: str, name: str) -> ModuleType:
+    """Import another folder's builder of test data."""
+    path = ENGINE_TESTS / folder / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault("synthetic_model", module)
+    sys.modules.setdefault(name, module)
     spec.loader.exec_module(module)
     return module

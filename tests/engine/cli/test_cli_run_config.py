@@ -50,6 +50,7 @@ def test_overridden_file_with_levels_only_adapts_the_rate_weights(tmp_path: Path
     [
         ("a.toml", "[training\n", "not TOML or JSON"),
         ("a.json", "[1]", "found no table"),
+        ("a.json", "[" * 100_000, "not TOML or JSON"),
         ("a.json", '{"training": {"iteration": 5}}', "unknown key 'iteration'"),
         ("a.json", '{"training": 5}', "wanted a table"),
         ("a.toml", "[training]\nmax_size = 3\n", "max_size is 3"),

@@ -1,5 +1,6 @@
 """train, encode, eval and render end to end on a scene of a few pixels."""
 
+import errno
 import json
 import os
 import shutil
@@ -13,11 +14,14 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("numba")
 
+import torch
 from PIL import Image
 
 from pcgs_engine.cli.main import main
 from pcgs_engine.cli.render import png_name
 from pcgs_engine.codec import inspect_file
+from pcgs_engine.splats.ply import read_ply
+from pcgs_engine.training.trainer import Trainer
 
 CPU = ["--device", "cpu", "--threads", "1"]
 TINY = """\
@@ -226,6 +230,96 @@ def test_train_when_terminated_saves_and_can_be_resumed(
 
     again = ["train", str(scene_folder), "--out", str(run), "--resume", "--time-limit", "0.001"]
     assert main([*again, *CPU]) == 0
+
+
+@pytest.mark.parametrize("options", [["--levels", "1"], ["--levels", "2"], ["--levels", "4"],
+                                     ["--head", "neural"]])  # fmt: skip
+def test_whole_chain_works_for_each_number_of_levels_and_head(
+    options: list[str],
+    scene_folder: Path,
+    tiny_config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run, file, splats = tmp_path / "run", tmp_path / "a.pcgs", tmp_path / "a.ply"
+    argv = ["train", str(scene_folder), "--out", str(run), "--config", str(tiny_config), *CPU]
+    assert main([*argv, *options]) == 0
+    assert main(["encode", str(run), "--out", str(file), *CPU]) == 0
+    stated = inspect_file(file).levels
+    assert len(stated) == (int(options[1]) if options[0] == "--levels" else 3)
+    for level in stated:
+        capsys.readouterr()
+        assert main(["decode", str(file), "--level", str(level.level), "--digest"]) == 0
+        assert capsys.readouterr().out.strip() == level.digest
+        argv = ["export", str(file), "--level", str(level.level), "--out", str(splats)]
+        assert main(argv) == 0
+        assert len(read_ply(splats)) == level.splats > 0
+    capsys.readouterr()
+    assert main(["eval", str(file), "--scene", str(scene_folder), "--json", *CPU]) == 0
+    judged = json.loads(capsys.readouterr().out)["levels"]
+    assert [entry["psnr"] for entry in judged] == pytest.approx(
+        [level.psnr for level in stated], abs=1e-4
+    )
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+
+
+def test_train_with_full_disk_keeps_the_old_checkpoint(
+    scene_folder: Path,
+    tiny_config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    argv = ["train", str(scene_folder), "--out", str(run), "--config", str(tiny_config), *CPU]
+    assert main(argv) == 0
+    checkpoint = run / "checkpoint.safetensors"
+    before = checkpoint.read_bytes()
+    full_disk(monkeypatch)
+    assert main([*argv, "--resume"]) == 3
+    err = capsys.readouterr().err
+    assert f"cannot write {checkpoint}: no space left on device; free some disk space" in err
+    assert checkpoint.read_bytes() == before
+    assert not list(run.glob("**/.*.part"))
+
+
+def test_encode_with_full_disk_leaves_no_file(
+    trained_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    full_disk(monkeypatch)
+    out = tmp_path / "scene.pcgs"
+    assert main(["encode", str(trained_run), "--out", str(out), "--no-quality"]) == 3
+    assert f"cannot write {out}: no space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_out_of_memory_exits_four_and_leaves_no_checkpoint(
+    scene_folder: Path,
+    tiny_config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def allocate(*args: object, **options: object) -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)  # a real refusal of the allocator
+
+    monkeypatch.setattr(Trainer, "iterate", allocate)
+    run = tmp_path / "run"
+    argv = ["train", str(scene_folder), "--out", str(run), "--config", str(tiny_config), *CPU]
+    assert main(argv) == 4
+    err = capsys.readouterr().err
+    assert "pcgs: error: memory ran out; use a smaller --max-size or --preset" in err
+    assert "Traceback" not in err
+    assert not (run / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.slow

@@ -70,7 +70,8 @@ def test_split_levels_reconstruction_error_falls_by_three_per_level(model):
     errors = []
     for level in coded.levels:
         index = np.concatenate([3 * index + level.feature_trits.astype(int) - 1, level.features])
-        step = 1.0 / 3 ** (level.level - 1)  # untrained step heads stay close to the base step
+        # untrained step heads stay close to the base step
+        step = coded.config.feature_step / 3 ** (level.level - 1)
         errors.append(np.abs(index[:first] * step - feature[:first]).mean())
     assert errors[1] < 0.6 * errors[0]
     assert errors[2] < 0.9 * errors[1]
@@ -94,4 +95,10 @@ def test_split_levels_scaling_is_at_least_one_step_at_first_decode(model):
 def test_split_levels_without_anchors_at_level_one_raises(model):
     model.anchors.mask_logits[..., 0] = -20.0
     with pytest.raises(ModelMismatchError, match="level 1"):
+        split_levels(model)
+
+
+def test_split_levels_of_a_diverged_training_raises(model):
+    model.anchors.feature[3, :2] = float("nan")
+    with pytest.raises(ModelMismatchError, match="2 values of feature are not finite"):
         split_levels(model)

@@ -1,16 +1,24 @@
 """Training on the embedded sample at a tiny size: learns, cancels, resumes to the same result."""
 
 import json
+import shutil
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from tiny_training import tiny_config, train_tiny
 
 from pcgs_engine.errors import CancelledError, CheckpointError
+from pcgs_engine.levels import split_levels
+from pcgs_engine.model.anchors import ANCHOR_PARAMETERS
 from pcgs_engine.protocol import Evaluated, Preview, Saved
+from pcgs_engine.render.cuda_backend import CudaRasterizer
 from pcgs_engine.training.checkpoint import CHECKPOINT_NAME, load_trained
+from pcgs_engine.training.optimizer import ModelOptimizer
 from pcgs_engine.training.train import LOG_NAME
 
 
@@ -69,3 +77,83 @@ def test_resume_of_a_truncated_checkpoint_raises_checkpoint_error(tiny_run, tmp_
 def test_load_trained_without_a_run_names_the_missing_file(tmp_path):
     with pytest.raises(CheckpointError, match=r"config\.json"):
         load_trained(tmp_path)
+
+
+def test_resume_of_a_checkpoint_without_its_counters_raises_checkpoint_error(tiny_run, tmp_path):
+    shutil.copy(tiny_run.folder / "config.json", tmp_path)
+    tensors = load_file(tiny_run.folder / CHECKPOINT_NAME)
+    save_file(tensors, tmp_path / CHECKPOINT_NAME, {"state": json.dumps({"version": 1})})
+    with pytest.raises(CheckpointError, match=r"does not fit config\.json .*box_is_final"):
+        train_tiny(tmp_path, config=tiny_config(), resume=True)
+
+
+def test_resume_of_a_run_from_another_kind_of_device_goes_on(tiny_run, tmp_path):
+    shutil.copy(tiny_run.folder / "config.json", tmp_path)
+    path = tiny_run.folder / CHECKPOINT_NAME
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path) | {"generator": torch.zeros(16, dtype=torch.uint8)}  # as on a GPU
+    save_file(tensors, tmp_path / CHECKPOINT_NAME, metadata)
+    model = train_tiny(tmp_path, config=tiny_config(), resume=True).model
+    assert torch.equal(model.anchors.feature, tiny_run.model.anchors.feature)
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT_NAME, "config.json"])
+def test_load_trained_without_permission_does_not_advise_to_train_again(
+    tiny_run, tmp_path, monkeypatch, name
+):
+    for part in (CHECKPOINT_NAME, "config.json"):
+        shutil.copy(tiny_run.folder / part, tmp_path)
+    real = Path.open
+
+    def refuse(path, *args, **options):  # patched: no permission stops root
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError, match=r"cannot be read \(permission denied\); check its"):
+        load_trained(tmp_path)
+
+
+def test_load_trained_with_settings_nested_too_deeply_raises_checkpoint_error(tmp_path):
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="not a run of this version"):
+        load_trained(tmp_path)
+
+
+def test_optimizer_state_is_restored_on_the_device_of_its_parameters():
+    # "meta" stands for a GPU: fused Adam refuses state that lies elsewhere, step counts too.
+    weight = torch.nn.Parameter(torch.zeros(2, device="meta"))
+    anchors = SimpleNamespace(**{name: torch.zeros(3, device="meta") for name in ANCHOR_PARAMETERS})
+    optimizer = ModelOptimizer(anchors, {"head": [weight]})
+    stored = {name: torch.zeros(2) for name in ("head.0.exp_avg", "head.0.exp_avg_sq")}
+    optimizer.load_state_tensors(stored | {"head.0.step": torch.tensor(3.0)})
+    state = optimizer.adam.state[weight]
+    assert set(state) == {"step", "exp_avg", "exp_avg_sq"}
+    assert {tensor.device.type for tensor in state.values()} == {"meta"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_train_on_gpu_learns_resumes_and_can_be_split(tmp_path):
+    pytest.importorskip("gsplat", reason="gsplat is not installed")
+    rasterizer, polls = CudaRasterizer(), count()
+    with pytest.raises(CancelledError):
+        train_tiny(
+            tmp_path,
+            config=tiny_config(),
+            cancelled=lambda: next(polls) == 40,
+            rasterizer=rasterizer,
+        )
+    run = train_tiny(tmp_path, config=tiny_config(), resume=True, rasterizer=rasterizer)
+    assert run.model.anchors.feature.device.type == "cuda"
+    psnr = [m.psnr for m in run.messages if isinstance(m, Evaluated)]
+    assert psnr[-1] > 17.0
+    coded = split_levels(load_trained(tmp_path))
+    assert len(coded.levels) == 3
+    # The same run goes on without the GPU.
+    again = tiny_config()
+    assert (
+        train_tiny(tmp_path, config=again, resume=True).model.anchors.feature.device.type == "cpu"
+    )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pcgs_engine.config import preset_config
+from pcgs_engine.config import Head, preset_config
 from pcgs_engine.config.presets import Preset
 from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.sample import sample_path
@@ -19,8 +19,8 @@ def scene():
     return load_scene(sample_path(), max_size=64)
 
 
-def build_trainer(scene, threads: int = 1) -> Trainer:
-    return Trainer(scene, preset_config(Preset.PREVIEW), CpuRasterizer(threads), threads)
+def build_trainer(scene, threads: int = 1, head: Head = Head.EXPLICIT) -> Trainer:
+    return Trainer(scene, preset_config(Preset.PREVIEW, head=head), CpuRasterizer(threads), threads)
 
 
 @pytest.mark.parametrize("height", [0, 5_000])
@@ -83,3 +83,22 @@ def test_iterations_with_noise_and_rate_do_not_depend_on_the_number_of_threads(s
     one, two = states
     for name in ("feature", "log_scaling", "offsets", "mask_logits"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.9])
+@pytest.mark.parametrize("head", list(Head))
+@pytest.mark.parametrize("fused", [True, False])
+def test_iteration_of_a_view_that_sees_no_anchor_goes_on(scene, progress, head, fused):
+    trainer = build_trainer(scene, head=head)
+    if not fused:
+        trainer._pool = trainer.hash_grid._pool = trainer.image_loss._pool = None
+    trainer.anchors.lattice[:, 2] += 500_000  # far above what any camera sees
+    trainer.hash_grid.set_box(*trainer._box())
+    trainer.anchors_changed()
+    view = ViewSampler(scene, ImageStore(scene.background), trainer.device).draw(
+        trainer.order_generator
+    )
+    result = trainer.iterate(view, Clock(iterations=1000, time_limit=None, progress=progress))
+    assert result.gaussians == 0
+    assert result.loss > 0
+    assert all(torch.isfinite(p).all() for p in trainer.head.parameters())
