@@ -15,6 +15,7 @@
     │   └── TruncatedError
     ├── DeviceError               exit 4
     │   └── DeviceMemoryError
+    ├── DivergedError             exit 1
     └── CancelledError            exit 130
 
 A message is one line, lower case, without full stop: the place (file, chunk, byte offset), what
@@ -29,6 +30,7 @@ __all__ = [
     "ConfigError",
     "DeviceError",
     "DeviceMemoryError",
+    "DivergedError",
     "LimitExceededError",
     "MalformedError",
     "ModelMismatchError",
@@ -117,6 +119,10 @@ class DeviceError(PcgsError):
 
 class DeviceMemoryError(DeviceError):
     """Memory ran out; use a smaller `--max-size` or preset."""
+
+
+class DivergedError(PcgsError):
+    """Training produced numbers that are not finite; go on from the last checkpoint."""
 
 
 class CancelledError(PcgsError):

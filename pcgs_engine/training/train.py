@@ -4,13 +4,14 @@ The run folder holds `config.json`, `checkpoint.safetensors`, `log.jsonl` (every
 `previews/`. Killing the process loses at most the time since the last checkpoint.
 """
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..atomic_file import make_folder, output_errors
 from ..config import RunConfig
-from ..errors import CancelledError, CheckpointError
+from ..errors import CancelledError, CheckpointError, DivergedError
 from ..model.trained_model import TrainedModel
 from ..protocol import Evaluated, Message, OnMessage, Preview, Progress, Saved, message_line
 from ..render.rasterizer import Rasterizer
@@ -61,6 +62,7 @@ def train(
 
     Raises:
         CancelledError: `cancelled` said so; a checkpoint has been saved.
+        DivergedError: the loss is not finite; the last checkpoint stays.
         CheckpointError: `resume` found a damaged checkpoint or other settings.
         OutputError: the run folder does not take a file.
         SceneError: an image cannot be read.
@@ -127,6 +129,7 @@ class _Session:
         before = self.clock.progress
         view = self.sampler.draw(self.trainer.order_generator)
         result = self.trainer.iterate(view, self.clock)
+        self._check_finite(result)
         self._average(result)
         now = time.monotonic()
         self.clock.advance(now - self._ticked_at)  # previews and checkpoints count as well
@@ -162,6 +165,14 @@ class _Session:
                 splats=str(files.splats),
             )
         )
+
+    def _check_finite(self, result: IterationResult) -> None:
+        if not math.isfinite(result.loss):
+            raise DivergedError(
+                f"{self.run}: the loss is {result.loss} at iteration {self.clock.iteration}, "
+                "wanted a finite number; continue from the last checkpoint with --resume, or "
+                "train anew with another --seed or lower learning rates"
+            )
 
     def _average(self, result: IterationResult) -> None:
         if self.clock.iteration == 0 or self._loss == 0.0:

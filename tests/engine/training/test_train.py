@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_training import tiny_config, train_tiny
 
-from pcgs_engine.errors import CancelledError, CheckpointError
+from pcgs_engine.errors import CancelledError, CheckpointError, DivergedError
 from pcgs_engine.levels import split_levels
 from pcgs_engine.model.anchors import ANCHOR_PARAMETERS
 from pcgs_engine.protocol import Evaluated, Preview, Saved
@@ -157,3 +157,15 @@ def test_train_on_gpu_learns_resumes_and_can_be_split(tmp_path):
     assert (
         train_tiny(tmp_path, config=again, resume=True).model.anchors.feature.device.type == "cpu"
     )
+
+
+def test_train_with_a_loss_that_is_not_finite_stops_and_keeps_no_bad_checkpoint(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "pcgs_engine.training.image_loss.ImageLoss.__call__",
+        lambda self, image, target, valid=None: image.sum() * float("nan"),
+    )
+    with pytest.raises(DivergedError, match="--resume"):
+        train_tiny(tmp_path, config=tiny_config())
+    assert not (tmp_path / CHECKPOINT_NAME).exists()
