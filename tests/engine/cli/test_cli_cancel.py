@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,17 @@ from pcgs_engine.cli.cancel import CancelToken, signals_interrupt
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="os.kill ends the process on Windows")
 
 
+@pytest.fixture
+def python_handlers() -> Iterator[None]:
+    """Python's own handlers: a shell's background job starts with SIGINT ignored."""
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    previous = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("python_handlers")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_cancel_token_when_signalled_asks_to_stop(number: signal.Signals) -> None:
     token = CancelToken()
@@ -22,6 +34,7 @@ def test_cancel_token_when_signalled_asks_to_stop(number: signal.Signals) -> Non
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.usefixtures("python_handlers")
 def test_cancel_token_when_signalled_twice_interrupts() -> None:
     token = CancelToken()
     token.request()
@@ -29,6 +42,7 @@ def test_cancel_token_when_signalled_twice_interrupts() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.usefixtures("python_handlers")
 def test_signals_interrupt_turns_terminate_into_keyboard_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt), signals_interrupt():
         os.kill(os.getpid(), signal.SIGTERM)
