@@ -69,7 +69,7 @@ def kill_once(command: list[str], run: Path, after: float) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scene", type=Path, default=None, help="default: the embedded sample")
-    parser.add_argument("--iterations", type=int, default=1000)
+    parser.add_argument("--iterations", type=int, default=3000)
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
