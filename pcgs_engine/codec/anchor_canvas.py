@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..config import ModelConfig
 from ..entropy.context_model import AnchorContext, AnchorSteps
+from ..entropy.symbols import SMALLEST_SCALING
 from ..splats.anchor_set import AnchorSet
 
 __all__ = ["AnchorCanvas", "empty_canvas"]
@@ -73,9 +74,10 @@ class AnchorCanvas:
         return self.features.astype(np.float64) * steps[:, None]
 
     def scaling_values(self) -> npt.NDArray[np.float64]:
-        """Return the dequantized scaling `[N, 6]`, world units."""
+        """Return the dequantized scaling `[N, 6]`, world units, > 0."""
         steps = self.context.steps.scaling / float(3 ** (self.level - 1))
-        return self.scaling.astype(np.float64) * steps[:, None]
+        index: npt.NDArray[np.float64] = np.maximum(self.scaling, SMALLEST_SCALING)
+        return index * steps[:, None]
 
     def digest(self) -> bytes:
         """Return BLAKE2b-64 of the integers (FORMAT.md §7.4)."""

@@ -105,8 +105,8 @@ def _first_decode(
         features = np.concatenate([features, found], axis=1)
     law = distributions.scaling(added, hash_net)
     scaling = port.symbols(ChunkType.SCALING, 0, law).reshape(count, 6)
-    if scaling.size and int(scaling.min()) < 1:
-        raise MalformedError(f"scaling symbol is {int(scaling.min())}, wanted at least 1")
+    if scaling.size and int(scaling.min()) < 0:
+        raise MalformedError(f"scaling symbol is {int(scaling.min())}, wanted at least 0")
     return features, scaling
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LevelSymbols"]
+__all__ = ["SMALLEST_SCALING", "LevelSymbols"]
 
 IntArray = npt.NDArray[np.int32]
+
+SMALLEST_SCALING = 0.25
+"""A scaling index below this is read as this, in steps: the middle of (0, 1/2), never 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class LevelSymbols:
     positions: IntArray  # [N_new, 3] lattice coordinates, world = lattice * voxel_size
     gaussian_mask: npt.NDArray[np.bool_]  # [N_old + N_new, K] state at this level; never shrinks
     features: IntArray  # [N_new, F] first-decode symbols at step Q / 3**(level-1)
-    scaling: IntArray  # [N_new, 6], >= 1
+    scaling: IntArray  # [N_new, 6], >= 0
     offsets: IntArray
     """`[G_new, 3]` of Gaussians first present at this level, in (anchor, k) order."""
     feature_trits: npt.NDArray[np.uint8]  # [N_old, F] in 0..2

@@ -143,7 +143,7 @@ def _all_levels(values: _Values, num_levels: int) -> tuple[LevelSymbols, ...]:
         feature_index[old] = 3 * feature_index[old] + feature_trits.astype(np.int64) - 1
         scaling_index[old] = 3 * scaling_index[old] + scaling_trits.astype(np.int64) - 1
         feature_index[new] = _clipped(values.feature[new] / feature_step[new])
-        scaling_index[new] = np.maximum(_clipped(values.scaling[new] / scaling_step[new]), 1)
+        scaling_index[new] = _clipped(values.scaling[new] / scaling_step[new])
         mask = values.masks[level - 1]
         fresh = mask[:end] & ~before[:end]
         result.append(

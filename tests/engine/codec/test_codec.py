@@ -225,12 +225,22 @@ def test_encode_weights_beyond_float16_raise(coded):
         encode(replace(coded, context=replace(coded.context, hash_gain=gain)), {})
 
 
-def test_encode_zero_scaling_symbol_raises(coded):
+def test_encode_negative_scaling_symbol_raises(coded):
     scaling = coded.levels[0].scaling.copy()
-    scaling[0, 0] = 0
+    scaling[0, 0] = -1
     first = replace(coded.levels[0], scaling=scaling)
-    with pytest.raises(MalformedError, match="at least 1"):
+    with pytest.raises(MalformedError, match="at least 0"):
         encode(replace(coded, levels=(first, *coded.levels[1:])), {})
+
+
+def test_zero_scaling_symbol_is_read_as_a_quarter_step(coded):
+    scaling = coded.levels[0].scaling.copy()
+    scaling[0] = [0, 1, 2, 3, 4, 5]
+    first = replace(coded.levels[0], scaling=scaling)
+    decoder = ProgressiveDecoder()
+    decoder.feed(encode(replace(coded, levels=(first, *coded.levels[1:])), {}))
+    values = decoder.anchors(1).scaling[0]
+    np.testing.assert_allclose(values / values[1], [0.25, 1, 2, 3, 4, 5], rtol=1e-6)
 
 
 def test_codec_level_without_new_anchors_round_trips(coded):

@@ -86,10 +86,11 @@ def test_split_levels_offsets_cover_exactly_the_fresh_gaussians(model):
         before = level.gaussian_mask
 
 
-def test_split_levels_scaling_is_at_least_one_step_at_first_decode(model):
+def test_split_levels_tiny_scaling_stays_at_zero_through_all_levels(model):
     model.anchors.log_scaling[:] = -20.0
     for level in split_levels(model).levels:
-        assert (level.scaling == 1).all()
+        assert (level.scaling == 0).all()
+        assert (level.scaling_trits == 1).all()
 
 
 def test_split_levels_without_anchors_at_level_one_raises(model):
