@@ -29,15 +29,15 @@ def train_command(scene: Path, run: Path, options: argparse.Namespace) -> list[s
     ]  # fmt: skip
 
 
-def training_seconds(run: Path) -> float:
-    """Return the training time so far by the last progress message."""
-    seconds = 0.0
+def last_iteration(run: Path) -> int:
+    """Return the iteration of the last progress message, 0 where there is none."""
+    iteration = 0
     log = run / "log.jsonl"
     for line in log.read_text().splitlines() if log.is_file() else ():
         message = json.loads(line)
         if message["type"] == "progress":
-            seconds = message["iteration"]
-    return seconds
+            iteration = message["iteration"]
+    return iteration
 
 
 def final_psnr(run: Path, scene: Path, folder: Path) -> list[float]:
@@ -62,7 +62,7 @@ def kill_once(command: list[str], run: Path, after: float) -> dict[str, float]:
     return {
         "killed_after_seconds": after,
         "lost_seconds": now - saved if saved else after,
-        "iteration": training_seconds(run),
+        "iteration": last_iteration(run),
     }
 
 

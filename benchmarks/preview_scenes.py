@@ -93,7 +93,7 @@ def main() -> None:
     for name in options.scenes:
         print(f"{name} ...", flush=True)
         results.append(run_scene(options.data / name, options.out / name, options))
-        settings = {key: str(value) for key, value in vars(options).items()}
+        settings = {key: str(value) for key, value in vars(options).items() if key != "out"}
         path = write_result(options.name, {"settings": settings, "scenes": results})
         print(table(results[-1:]), flush=True)
     print(f"\n{table(results)}\n\nwritten: {path}")

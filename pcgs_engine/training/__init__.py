@@ -1,1 +1,3 @@
-"""Package under construction."""
+"""Fitting (torch): trainer, schedule, growth, rate loss, checkpoints, previews, evaluation."""
+
+__all__: list[str] = []
