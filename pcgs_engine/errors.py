@@ -122,7 +122,7 @@ class DeviceMemoryError(DeviceError):
 
 
 class DivergedError(PcgsError):
-    """Training produced numbers that are not finite; go on from the last checkpoint."""
+    """Training produced numbers that are not finite; train anew with another seed."""
 
 
 class CancelledError(PcgsError):

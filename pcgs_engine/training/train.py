@@ -170,8 +170,8 @@ class _Session:
         if not math.isfinite(result.loss):
             raise DivergedError(
                 f"{self.run}: the loss is {result.loss} at iteration {self.clock.iteration}, "
-                "wanted a finite number; continue from the last checkpoint with --resume, or "
-                "train anew with another --seed or lower learning rates"
+                "wanted a finite number; train anew with another --seed or lower learning rates "
+                "(resuming would repeat it; the last checkpoint can still be encoded)"
             )
 
     def _average(self, result: IterationResult) -> None:

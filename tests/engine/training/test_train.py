@@ -166,6 +166,6 @@ def test_train_with_a_loss_that_is_not_finite_stops_and_keeps_no_bad_checkpoint(
         "pcgs_engine.training.image_loss.ImageLoss.__call__",
         lambda self, image, target, valid=None: image.sum() * float("nan"),
     )
-    with pytest.raises(DivergedError, match="--resume"):
+    with pytest.raises(DivergedError, match="--seed"):
         train_tiny(tmp_path, config=tiny_config())
     assert not (tmp_path / CHECKPOINT_NAME).exists()
