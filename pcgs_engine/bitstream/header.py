@@ -12,10 +12,10 @@ __all__ = ["FORMAT_MAJOR", "FORMAT_MINOR", "HEADER_SIZE", "MAGIC", "Header"]
 
 MAGIC = b"\x89PCGS\r\n\x1a"
 HEADER_SIZE = 64
-FORMAT_MAJOR, FORMAT_MINOR = 1, 0
-PROFILE_FLOAT64 = 1
-"""Context model evaluated in float64."""
-TABLE_BANK = 1
+FORMAT_MAJOR, FORMAT_MINOR = 0, 2
+PROFILE_INTEGER = 2
+"""Context model evaluated in integers; 1 was float64."""
+TABLE_BANK = 2
 """Probability tables of this package."""
 LAYOUT = struct.Struct("<8sHHIIIQIIII12x")
 TABLE_LIMIT = 1 << 20
@@ -44,7 +44,7 @@ class Header:
         """Return the 64 bytes."""
         body = LAYOUT.pack(
             MAGIC, self.major, self.minor, 0, self.levels, self.anchors, self.file_size,
-            self.chunks, self.table_size, PROFILE_FLOAT64, TABLE_BANK,
+            self.chunks, self.table_size, PROFILE_INTEGER, TABLE_BANK,
         )  # fmt: skip
         return body + struct.pack("<I", zlib.crc32(body))
 
@@ -54,7 +54,7 @@ class Header:
 
         Raises:
             MalformedError: not a `.pcgs` file, or impossible sizes.
-            UnsupportedVersionError: a newer major version, profile or table bank.
+            UnsupportedVersionError: another format version, profile or table bank.
             ChecksumError: the header is damaged.
             LimitExceededError: a count is beyond `limits`.
         """
@@ -62,15 +62,16 @@ class Header:
             raise MalformedError(
                 f"header starts with {data[:8].hex()}, wanted {MAGIC.hex()}; not a .pcgs file"
             )
-        check_crc("header", data[: HEADER_SIZE - 4], int.from_bytes(data[60:64], "little"))
         _, major, minor, flags, levels, anchors, size, chunks, table, profile, bank = LAYOUT.unpack(
             data[: LAYOUT.size]
         )
-        if major != FORMAT_MAJOR or flags or profile != PROFILE_FLOAT64 or bank != TABLE_BANK:
+        # Before the CRC: of a newer header only magic and version are known to be in place.
+        _check_version(major, minor)
+        check_crc("header", data[: HEADER_SIZE - 4], int.from_bytes(data[60:64], "little"))
+        if flags or profile != PROFILE_INTEGER or bank != TABLE_BANK:
             raise UnsupportedVersionError(
-                f"format {major}.{minor}, flags {flags}, profile {profile}, table bank {bank}; "
-                f"wanted format {FORMAT_MAJOR}, 0, {PROFILE_FLOAT64}, {TABLE_BANK}; "
-                "update pcgs_engine"
+                f"header: flags {flags}, profile {profile}, table bank {bank}; "
+                f"wanted 0, {PROFILE_INTEGER}, {TABLE_BANK}; install a newer PCGS"
             )
         check_limit("header: level count", levels, limits.levels)
         check_limit("header: anchor count", anchors, limits.anchors)
@@ -83,3 +84,14 @@ class Header:
             levels=levels, anchors=anchors, file_size=size, chunks=chunks, table_size=table,
             major=major, minor=minor,
         )  # fmt: skip
+
+
+def _check_version(major: int, minor: int) -> None:
+    """Before 1.0 every version stands alone; FORMAT.md §2."""
+    if (major, minor) == (FORMAT_MAJOR, FORMAT_MINOR):
+        return
+    found, own = f"{major}.{minor}", f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
+    remedy = f"install PCGS with format {found}" + (" or newer" if major else "")
+    if (major, minor) < (FORMAT_MAJOR, FORMAT_MINOR):
+        remedy = f"encode the scene again or {remedy}"
+    raise UnsupportedVersionError(f"written by format {found}, this reader reads {own}: {remedy}")

@@ -21,6 +21,8 @@ class DecodeLimits:
     """Entries of the chunk table."""
     metadata_bytes: int = 4 << 20
     """Size of a JSON chunk."""
+    thumbnail_bytes: int = 1 << 16
+    """Size of the thumbnail."""
     weights: int = 1 << 23
     """Weights of one network chunk."""
     hash_signs: int = 1 << 24

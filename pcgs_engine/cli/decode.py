@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, console: Console) -> str:
         OutputError: the result cannot be written.
     """
     console.message(Started(job="decode", version=__version__, backend="", device=""))
-    opened = open_file(args.file, args.level)
+    opened = open_file(args.file, args.level, console)
     if args.digest:
         console.result(opened.decoder.digest(opened.level).hex())
         return ""

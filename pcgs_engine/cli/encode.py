@@ -13,18 +13,24 @@ from ..atomic_file import write_atomically
 from ..config import config_to_dict
 from ..entropy.backend import EntropyBackend, best_backend
 from ..errors import SceneError
-from ..protocol import LevelResult, Saved, Started, Status, Warned
+from ..protocol import LevelResult, Saved, Status, Warned
 from .console import Console
 from .parser import Commands, add_background, add_command, add_device, add_progress, one_of
 from .report import level_table
 
 if TYPE_CHECKING:
     from ..codec import EncodedScene
+    from ..levels.sensitivity import Sensitivity
+    from ..model.trained_model import TrainedModel
     from ..render.rasterizer import Rasterizer
+    from ..scene import Scene
     from ..training.evaluate import LevelQuality
     from ..training.run_info import RunInfo
 
 __all__ = ["EncodeJob", "add_arguments", "encode_run", "run"]
+
+SENSITIVITY_VIEWS = 128
+"""Training views that refinements are ranked on, at most twice as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,8 @@ class EncodeJob:
     scene: Path | None = None
     """Where the image set lies now; None: where it lay in training."""
     background: tuple[float, float, float] | None = None
+    quality: bool = True
+    """Whether to judge every level on the held-out views."""
 
 
 def add_arguments(commands: Commands) -> None:
@@ -65,7 +73,8 @@ def add_arguments(commands: Commands) -> None:
         "--scene",
         type=Path,
         metavar="SCENE",
-        help="image set to measure quality on (default: the one of the training)",
+        help="image set to rank refinements and measure quality on (default: the one of the "
+        "training)",
     )
     parser.add_argument(
         "--no-quality", action="store_true", help="do not measure PSNR and SSIM of the levels"
@@ -81,29 +90,26 @@ def run(args: argparse.Namespace, console: Console) -> str:
     Raises:
         PcgsError: no usable run, no usable device, nowhere to write.
     """
-    rasterizer = None
-    if args.no_quality:
-        console.message(Started(job="encode", version=__version__, backend="", device=""))
-    else:
-        # Delayed: torch must start after the environment is set, and not for --help.
-        from .device import start_job
+    # Delayed: torch must start after the environment is set, and not for --help.
+    from .device import start_job
 
-        rasterizer = start_job("encode", args, console)
+    rasterizer = start_job("encode", args, console)
     job = EncodeJob(
         run=args.run_folder,
         out=args.out,
         backend=args.entropy_backend or best_backend(),
         scene=args.scene,
         background=args.background,
+        quality=not args.no_quality,
     )
     console.result(level_table(encode_run(job, rasterizer, console)))
     return str(args.out)
 
 
 def encode_run(
-    job: EncodeJob, rasterizer: "Rasterizer | None", console: Console
+    job: EncodeJob, rasterizer: "Rasterizer", console: Console
 ) -> tuple[LevelResult, ...]:
-    """Quantize, code, measure by decoding, write; without a rasterizer nothing is measured.
+    """Quantize, rank, code, measure by decoding, write.
 
     Returns:
         Size and quality of every level of the file written.
@@ -116,25 +122,29 @@ def encode_run(
     # Delayed: torch, see run.
     from ..codec import encode_chunks
     from ..levels.split_levels import split_levels
+    from ..model.torch_product import best_product
     from ..training.checkpoint import load_trained
     from ..training.run_info import load_run_info
     from .file_summary import level_results
 
-    info = load_run_info(job.run)
+    info, model = load_run_info(job.run), load_trained(job.run)
+    scene = _load_scene(job, info, console)
+    sensitivity = _sensitivity(model, scene, rasterizer, console)
     console.message(Status(text=f"splitting {job.run} into levels"))
-    coded = split_levels(load_trained(job.run))
-    console.message(Status(text=f"coding with the {job.backend.value} backend"))
-    encoded = encode_chunks(coded, backend=job.backend)
-    metadata = _metadata(job, info)
+    coded = split_levels(model, sensitivity)
+    product, engine = best_product(rasterizer.device)
+    console.message(Status(text=f"coding with the {job.backend.value} backend, {engine}"))
+    encoded = encode_chunks(coded, backend=job.backend, product=product)
+    metadata, thumbnail = _metadata(job, info), b""
     qualities: tuple[LevelQuality, ...] = ()
-    if rasterizer is not None:
-        qualities = _measure(job, info, encoded, rasterizer, console)
+    if scene is not None:
+        qualities, thumbnail = _measure(job, scene, encoded, rasterizer, console)
     if qualities:
         metadata["levels"] = [
             {"level": q.level, "psnr": round(q.psnr, 6), "ssim": round(q.ssim, 7)}
             for q in qualities
         ]
-    write_atomically(job.out, encoded.to_bytes(metadata))
+    write_atomically(job.out, encoded.to_bytes(metadata, thumbnail))
     results = level_results(job.out, qualities)
     for result in results:
         console.message(result)
@@ -142,51 +152,85 @@ def encode_run(
     return results
 
 
+def _load_scene(job: EncodeJob, info: "RunInfo", console: Console) -> "Scene | None":
+    """Return the image set; None, with a warning, where it is gone and was not asked for."""
+    # Delayed: torch, see run.
+    from ..scene.load_scene import load_scene
+
+    try:
+        return load_scene(
+            job.scene or Path(info.scene),
+            max_size=info.config.training.max_size,
+            background=_background(job, info),
+        )
+    except SceneError as error:
+        if job.scene is not None:
+            raise
+        console.message(
+            Warned(
+                text=f"without its images quality is not measured, and refinements are ordered by "
+                f"the size of their errors alone: {error}; or give --scene"
+            )
+        )
+        return None
+
+
+def _sensitivity(
+    model: "TrainedModel", scene: "Scene | None", rasterizer: "Rasterizer", console: Console
+) -> "Sensitivity | None":
+    """Measure what every value means to the training views, on an even choice of them."""
+    # Delayed: torch, see run.
+    from ..levels.sensitivity import measure_sensitivity
+
+    if scene is None:
+        return None
+    cameras = [view.camera for view in scene.train_views]
+    chosen = cameras[:: max(len(cameras) // SENSITIVITY_VIEWS, 1)]
+    console.message(Status(text=f"measuring sensitivity on {len(chosen)} views"))
+    return measure_sensitivity(model, chosen, rasterizer=rasterizer, background=scene.background)
+
+
+def _background(job: EncodeJob, info: "RunInfo") -> tuple[float, float, float]:
+    red, green, blue = job.background or info.background
+    return red, green, blue
+
+
 def _metadata(job: EncodeJob, info: "RunInfo") -> dict[str, object]:
-    background = job.background or info.background
     return {
         "title": Path(info.scene).name,
         "generator": f"pcgs {__version__}",
-        "background": list(background),
+        "background": list(_background(job, info)),
         "training": config_to_dict(info.config.training),
     }
 
 
 def _measure(
     job: EncodeJob,
-    info: "RunInfo",
+    scene: "Scene",
     encoded: "EncodedScene",
     rasterizer: "Rasterizer",
     console: Console,
-) -> "tuple[LevelQuality, ...]":
-    """Decode the bytes and judge every level; empty where the scene cannot be had."""
+) -> "tuple[tuple[LevelQuality, ...], bytes]":
+    """Decode the bytes; judge every level and draw a thumbnail of the last one."""
     # Delayed: torch, see run.
     from ..codec import ProgressiveDecoder
-    from ..scene.load_scene import load_scene
     from .file_summary import quality_status
     from .level_quality import LevelJudge
     from .pcgs_file import OpenedFile
+    from .thumbnail import draw_thumbnail
 
-    background = job.background or (info.background[0], info.background[1], info.background[2])
-    try:
-        scene = load_scene(
-            job.scene or Path(info.scene),
-            max_size=info.config.training.max_size,
-            background=background,
-        )
-    except SceneError as error:
-        if job.scene is not None:
-            raise
-        console.message(Warned(text=f"quality is not measured: {error}; or give --scene"))
-        return ()
-    if not scene.test_views:
-        console.message(Warned(text="quality is not measured: the scene has no held-out views"))
-        return ()
     decoder = ProgressiveDecoder()
     decoder.feed(encoded.to_bytes({}))
     decoder.finish()
     opened = OpenedFile(decoder=decoder, level=decoder.levels_ready)
     judge = LevelJudge(opened=opened, scene=scene, rasterizer=rasterizer)
-    return judge.qualities(
+    thumbnail = draw_thumbnail(judge)
+    if not job.quality:
+        return (), thumbnail
+    if not scene.test_views:
+        console.message(Warned(text="quality is not measured: the scene has no held-out views"))
+        return (), thumbnail
+    qualities = judge.qualities(
         scene.test_views, on_level=lambda quality: console.message(quality_status(quality))
     )
+    return qualities, thumbnail

@@ -52,8 +52,8 @@ def run(args: argparse.Namespace, console: Console) -> str:
     from .pcgs_file import open_file
     from .scene_of_file import load_scene_of_file
 
-    opened = open_file(args.file, None)
     rasterizer = start_job("eval", args, console)
+    opened = open_file(args.file, None, console)
     scene = load_scene_of_file(args, opened.decoder.metadata, console)
     judge = LevelJudge(opened=opened, scene=scene, rasterizer=rasterizer)
     views = chosen_views(scene, args.split, args.scene)

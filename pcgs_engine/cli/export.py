@@ -1,14 +1,17 @@
 """`pcgs export`: a `.pcgs` file in, one level as splats (`.ply`) or a smaller `.pcgs` out."""
 
 import argparse
+import io
 from pathlib import Path
 
 from .. import __version__
 from ..atomic_file import write_atomically
-from ..codec import truncate_to_bytes, truncate_to_level
+from ..codec.inspect import inspect_stream
+from ..codec.truncate import truncate_to_bytes, truncate_to_level
 from ..errors import ConfigError
 from ..protocol import Saved, Started, Status
 from .console import Console
+from .file_summary import cut_text
 from .parser import Commands, add_command, add_file, add_level, add_progress, positive
 from .pcgs_file import open_file, reading
 
@@ -25,7 +28,7 @@ def add_arguments(commands: Commands) -> None:
         examples=(
             "scene.pcgs --level 2 --out scene.ply    splats for any viewer",
             "scene.pcgs --level 1 --out small.pcgs   the same file, first level only",
-            "scene.pcgs --max-bytes 2000000 --out small.pcgs",
+            "scene.pcgs --max-bytes 2000000 --out small.pcgs   as much as fits",
         ),
     )
     add_file(parser)
@@ -35,7 +38,8 @@ def add_arguments(commands: Commands) -> None:
         "--max-bytes",
         type=positive,
         metavar="N",
-        help="largest size of a .pcgs: keeps as many levels as fit (default: no limit)",
+        help="largest size of a .pcgs: keeps as many levels and refinement packages as fit "
+        "(default: no limit)",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="X.ply|X.pcgs", help="the file to write"
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace, console: Console) -> str:
     if suffix == ".ply":
         _export_ply(args, console)
     else:
-        _export_pcgs(args)
+        _export_pcgs(args, console)
     console.message(Saved(what="result", path=str(args.out)))
     return str(args.out)
 
@@ -70,13 +74,13 @@ def _export_ply(args: argparse.Namespace, console: Console) -> None:
     # Delayed: plyfile is needed here only.
     from ..splats.ply import write_ply
 
-    opened = open_file(args.file, args.level)
+    opened = open_file(args.file, args.level, console)
     cloud = opened.splats()
     console.message(Status(text=f"level {opened.level}: {len(cloud)} splats"))
     write_ply(args.out, cloud)
 
 
-def _export_pcgs(args: argparse.Namespace) -> None:
+def _export_pcgs(args: argparse.Namespace, console: Console) -> None:
     if args.max_bytes is None and args.level is None:
         raise ConfigError("a .pcgs from a .pcgs needs --level or --max-bytes")
     with reading(args.file):
@@ -85,3 +89,5 @@ def _export_pcgs(args: argparse.Namespace) -> None:
         else:
             data = truncate_to_level(args.file, args.level)
     write_atomically(args.out, data)
+    end = inspect_stream(io.BytesIO(data)).cut_points[-1]
+    console.message(Status(text=f"{len(data)} bytes, {cut_text(end)}"))

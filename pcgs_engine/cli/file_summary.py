@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..codec import FileInfo, inspect_file
+from ..codec.cut_points import CutPoint
+from ..codec.inspect import FileInfo, inspect_file
 from ..protocol import LevelResult, Status
 from .report import level_table
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..training.evaluate import LevelQuality
 
 __all__ = [
+    "cut_text",
     "finite_or_none",
     "info_text",
     "info_to_dict",
@@ -38,9 +40,15 @@ def info_to_dict(info: FileInfo) -> dict[str, object]:
             for level in info.levels
         ],
         "components": [
-            {"level": part.level, "type": part.type, "bytes": part.bytes}
+            {"level": part.level, "type": part.type, "bytes": part.bytes, "parts": part.parts}
             for part in info.components
         ],
+        "cut_points": [
+            {"level": cut.level, "part": cut.part, "bytes": cut.end} for cut in info.cut_points
+        ],
+        "thumbnail_bytes": info.thumbnail_bytes,
+        "received": info.received,
+        "complete": info.complete,
     }
 
 
@@ -61,9 +69,33 @@ def info_text(info: FileInfo, name: str) -> str:
         )
         for level in info.levels
     ]
-    parts = ["component   level        bytes"]
-    parts += [f"{p.type:<11} {p.level:>5} {p.bytes:>12}" for p in info.components]
-    return "\n".join([head, "", level_table(rows), "", *parts])
+    parts = ["component   level  parts        bytes"]
+    parts += [f"{p.type:<11} {p.level:>5} {p.parts:>6} {p.bytes:>12}" for p in info.components]
+    first, last = info.cut_points[0].end, info.cut_points[-1].end
+    cuts = f"can be cut at {len(info.cut_points)} places from {first} to {last} bytes"
+    return "\n".join([head, *_shortage(info), "", level_table(rows), "", *parts, "", cuts])
+
+
+def _shortage(info: FileInfo) -> list[str]:
+    """Say what is usable where the file is cut off, or that something follows it."""
+    if info.complete:
+        return []
+    if info.received > info.file_size:
+        return [f"damaged: {info.received - info.file_size} foreign bytes follow the end"]
+    cut = info.reached
+    usable = "no level is usable" if cut is None else f"usable: {cut_text(cut)}"
+    return [
+        f"incomplete: {info.file_size - info.received} bytes are missing, "
+        f"{info.received} are here; {usable}"
+    ]
+
+
+def cut_text(cut: CutPoint) -> str:
+    """Return how far a file or prefix goes, in words."""
+    if cut.part == 0:
+        return f"up to level {cut.level}" + (" without refinements" if cut.partial else "")
+    packages = f"{cut.part} refinement package{'s' if cut.part > 1 else ''}"
+    return f"up to level {cut.level}, {packages}"
 
 
 def level_results(path: Path, qualities: "Sequence[LevelQuality]" = ()) -> tuple[LevelResult, ...]:

@@ -2,8 +2,11 @@
 
 import argparse
 import json
+from pathlib import Path
 
-from ..codec import inspect_file
+from ..atomic_file import write_atomically
+from ..bitstream import image_kind
+from ..codec.inspect import inspect_file, read_thumbnail
 from .console import Console
 from .file_summary import info_text, info_to_dict
 from .parser import Commands, add_command, add_file
@@ -19,18 +22,29 @@ def add_arguments(commands: Commands) -> None:
         "inspect",
         run,
         summary="show bytes per level and component, PSNR per level and metadata",
-        examples=("scene.pcgs", "scene.pcgs --json"),
+        examples=("scene.pcgs", "scene.pcgs --json", "scene.pcgs --thumbnail scene.jpg"),
     )
     add_file(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object for programs")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON object for programs")
+    output.add_argument(
+        "--thumbnail",
+        type=Path,
+        metavar="IMAGE",
+        help="write the picture in the file (JPEG or PNG) instead",
+    )
 
 
 def run(args: argparse.Namespace, console: Console) -> str:
-    """Print what a file holds.
+    """Print what a file holds, or write its thumbnail; returns the path written.
 
     Raises:
         BitstreamError: it is not a `.pcgs` file or damaged in its front part.
+        ConfigError: a thumbnail is wanted and there is none.
+        OutputError: the thumbnail cannot be written.
     """
+    if args.thumbnail is not None:
+        return _write_thumbnail(args.file, args.thumbnail, console)
     with reading(args.file):
         info = inspect_file(args.file)
     if args.json:
@@ -38,3 +52,11 @@ def run(args: argparse.Namespace, console: Console) -> str:
     else:
         console.result(info_text(info, str(args.file)))
     return ""
+
+
+def _write_thumbnail(file: Path, out: Path, console: Console) -> str:
+    with reading(file):
+        data = read_thumbnail(file)
+    write_atomically(out, data)
+    console.result(f"{out}: {image_kind(data).name}, {len(data)} bytes")
+    return str(out)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ..codec import ProgressiveDecoder, decode_file
 from ..errors import BitstreamError, ConfigError
+from ..protocol import Warned
 from ..splats import SplatCloud, to_splats
+from .console import Console
 
 __all__ = ["OpenedFile", "open_file", "reading"]
 
@@ -27,8 +29,8 @@ class OpenedFile:
         )
 
 
-def open_file(path: Path, level: int | None) -> OpenedFile:
-    """Decode up to `level`, or the whole file.
+def open_file(path: Path, level: int | None, console: Console) -> OpenedFile:
+    """Decode up to `level`, or all that is there; a file that ends too early is warned of.
 
     Raises:
         ConfigError: the file has no such level.
@@ -36,6 +38,8 @@ def open_file(path: Path, level: int | None) -> OpenedFile:
     """
     with reading(path):
         decoder = decode_file(path, level)
+    if decoder.shortage:
+        console.message(Warned(text=f"{path}: {decoder.shortage}"))
     return OpenedFile(decoder=decoder, level=level or decoder.levels_ready)
 
 

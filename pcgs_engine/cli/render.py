@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, console: Console) -> str:
     from .pcgs_file import open_file
     from .scene_of_file import load_scene_of_file
 
-    opened = open_file(args.file, args.level)
+    opened = open_file(args.file, args.level, console)
     rasterizer = start_job("render", args, console)
     scene = load_scene_of_file(args, opened.decoder.metadata, console)
     judge = LevelJudge(opened=opened, scene=scene, rasterizer=rasterizer)

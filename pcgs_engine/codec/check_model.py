@@ -1,13 +1,18 @@
 """Checks of a CodedModel before it is encoded: nothing or a ConfigError out."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from ..entropy.coded_model import CodedModel
-from ..entropy.symbols import LevelSymbols
 from ..errors import ConfigError
-from .scene_chunks import LARGEST, SMALLEST
+from .scene_chunks import LARGEST, MAX_RANKS, SMALLEST
 
 __all__ = ["check_model"]
+
+SYMBOL_LIMIT = 1 << 24
+"""Largest |symbol| at its finest."""
 
 
 def check_model(coded: CodedModel) -> None:
@@ -16,9 +21,6 @@ def check_model(coded: CodedModel) -> None:
     Raises:
         ConfigError: naming the array, what was found and what was wanted.
     """
-    wanted, found = coded.config.num_levels, len(coded.levels)
-    if found != wanted:
-        raise ConfigError(f"coded model has {found} levels, its config {wanted}")
     config, head = coded.config, coded.head
     steps = (config.feature_step, config.scaling_step, config.offset_step)
     for length in (coded.voxel_size, head.distance_unit, *steps):
@@ -29,31 +31,52 @@ def check_model(coded: CodedModel) -> None:
             )
     if coded.hash_grid.config != coded.config.hash_grid:
         raise ConfigError("hash grid weights are of another hash grid config")
-    old = 0
-    for number, symbols in enumerate(coded.levels, start=1):
-        if symbols.level != number:
-            raise ConfigError(f"level {symbols.level} at place {number}, wanted rising levels")
-        _check_level(coded, symbols, old)
-        old += len(symbols.positions)
-    if old == 0:
+    _check_anchors(coded)
+    _check_ranking(coded)
+
+
+def _check_anchors(coded: CodedModel) -> None:
+    config, anchors = coded.config, coded.anchors
+    N, F, K, S = len(anchors.positions), config.feature_dim, config.num_offsets, config.num_levels
+    if N == 0:
         raise ConfigError("coded model has no anchors, wanted at least one")
-
-
-def _check_level(coded: CodedModel, symbols: LevelSymbols, old: int) -> None:
-    F, K, new = coded.config.feature_dim, coded.config.num_offsets, len(symbols.positions)
-    shapes = {
-        "positions": (symbols.positions, (new, 3)),
-        "gaussian_mask": (symbols.gaussian_mask, (old + new, K)),
-        "features": (symbols.features, (new, F)),
-        "scaling": (symbols.scaling, (new, 6)),
-        "offsets": (symbols.offsets, (len(symbols.offsets), 3)),
-        "feature_trits": (symbols.feature_trits, (old, F)),
-        "scaling_trits": (symbols.scaling_trits, (old, 6)),
+    shapes: dict[str, tuple[npt.NDArray[Any], tuple[int, ...]]] = {
+        "first_level": (anchors.first_level, (N,)),
+        "positions": (anchors.positions, (N, 3)),
+        "mask_level": (anchors.mask_level, (N, K)),
+        "features": (anchors.features, (N, F)),
+        "scaling": (anchors.scaling, (N, 6)),
+        "offsets": (anchors.offsets, (N, K, 3)),
     }
     for name, (array, shape) in shapes.items():
         if array.shape != shape:
-            place = f"level {symbols.level}: {name}"
-            raise ConfigError(f"{place} has shape {array.shape}, wanted {shape}")
-    for name, trits in (("feature", symbols.feature_trits), ("scaling", symbols.scaling_trits)):
-        if trits.size and int(np.max(trits)) > 2:
-            raise ConfigError(f"level {symbols.level}: a {name} trit is {int(np.max(trits))}")
+            raise ConfigError(f"{name} has shape {array.shape}, wanted {shape}")
+    first = anchors.first_level.astype(np.int64)
+    if (np.diff(first) < 0).any() or first[0] < 1 or first[-1] > S:
+        raise ConfigError(f"first levels do not rise from 1 to at most {S}")
+    shown = np.where(anchors.mask_level == 0, S + 1, anchors.mask_level).astype(np.int64)
+    if (shown < first[:, None]).any() or (shown.min(axis=1) != first).any():
+        raise ConfigError("an anchor's first level is not that of its first Gaussian")
+    if int(anchors.scaling.min()) < 0:
+        raise ConfigError(f"scaling symbol {int(anchors.scaling.min())}, wanted at least 0")
+    for name in ("features", "scaling", "offsets"):
+        most = int(np.abs(getattr(anchors, name).astype(np.int64)).max(initial=0))
+        if most > SYMBOL_LIMIT:
+            raise ConfigError(
+                f"{name}: symbol of magnitude {most}, wanted at most {SYMBOL_LIMIT}; "
+                "the model diverged or its steps are too small"
+            )
+
+
+def _check_ranking(coded: CodedModel) -> None:
+    ranking, config, N = coded.ranking, coded.config, len(coded.anchors.positions)
+    if not 1 <= ranking.ranks <= MAX_RANKS:
+        raise ConfigError(f"{ranking.ranks} ranks, wanted 1..{MAX_RANKS}")
+    S = config.num_levels
+    wanted = (S * ranking.ranks, config.feature_dim + 6, S - 1)
+    if ranking.rank.shape != (N,) or ranking.gain.shape != wanted:
+        raise ConfigError(
+            f"ranking of shapes {ranking.rank.shape}, {ranking.gain.shape}, wanted {(N,)}, {wanted}"
+        )
+    if int(ranking.rank.max()) >= ranking.ranks or not np.isfinite(ranking.gain).all():
+        raise ConfigError("a rank is too large or a gain is not finite")

@@ -1,124 +1,143 @@
 """One level's chunks to the next canvas. Walks `coding_order`; FORMAT.md §7."""
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
-from ..bitstream import ChunkType, DecodeLimits, LevelRecord, check_limit
+from ..bitstream import ChunkRecord, ChunkType, DecodeLimits, LevelRecord, check_limit
 from ..entropy.backend import EntropyBackend
 from ..entropy.context_model import ContextModel
 from ..entropy.distribution import Distribution
+from ..entropy.lane_stream import LaneDecoder
 from ..entropy.level_distributions import LevelDistributions
+from ..entropy.mask_law import MaskAnchors, MaskLaw
 from ..entropy.octree import decode_positions
+from ..entropy.refinement_laws import RefinementLaws
 from ..entropy.stream_list import StreamReader
-from ..entropy.symbol_stream import decode_symbols
-from ..entropy.tables import Tables
-from ..errors import ChecksumError
+from ..errors import ChecksumError, MalformedError
 from .anchor_canvas import AnchorCanvas
-from .coding_order import code_level
-from .decoded_scene import with_trit_networks
-from .mask_chunk import unpack_masks
-from .weight_layout import gain_widths, trit_layers, unpack_arrays, unpack_dense
+from .coding_order import SymbolStream, code_level, code_refinement
+from .mask_chunk import unpack_mask_law
+from .rank_chunk import unpack_ranks
+from .refinement_chunk import unpack_refinement
 
-__all__ = ["decode_level", "with_level_weights"]
+__all__ = ["ReceivedChunk", "decode_level", "decode_refinement"]
 
+Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
+
+ReceivedChunk = tuple[ChunkRecord, bytes]
+"""A chunk whose checksum is right."""
 
 
 def decode_level(
     canvas: AnchorCanvas,
     model: ContextModel,
-    parts: dict[ChunkType, bytes],
+    chunks: dict[ChunkType, ReceivedChunk],
     record: LevelRecord,
     *,
-    tables: Tables,
     limits: DecodeLimits,
     backend: EntropyBackend,
 ) -> AnchorCanvas:
-    """Decode the level after `canvas` and check its digest.
+    """Decode the core of the level after `canvas`; every chunk's digest is checked.
 
     Args:
         canvas: state after the level before.
         model: networks, this level's weights included (`with_level_weights`).
-        parts: all chunks of the level.
+        chunks: all core chunks of the level.
         record: what the table says of it.
-        tables: table bank.
         limits: what may be allocated.
         backend: who runs the range coder.
 
     Raises:
-        BitstreamError: a chunk is damaged, beyond the limits, or the digest differs.
+        BitstreamError: a chunk is damaged, beyond the limits, or its digest differs.
     """
     config = model.config
     per_anchor = 4 * (config.feature_dim + 9 + 4 * config.num_offsets)
-    per_anchor += 8 * config.hash_grid.output_dim
+    per_anchor += 2 * config.hash_grid.output_dim
     place = f"level {record.level}: canvas bytes"
     check_limit(place, record.anchors * per_anchor, limits.canvas_bytes)
-    port = _DecoderPort(parts, record.anchors - len(canvas.positions), backend)
-    law = LevelDistributions(model=model, tables=tables, level=record.level)
-    result = code_level(canvas, law, port)
-    port.finish()
-    found = result.digest()
-    if found != record.digest or result.num_gaussians != record.gaussians:
-        raise ChecksumError(
-            f"level {record.level}: decoded integers have digest {found.hex()}, wanted "
-            f"{record.digest.hex()}; this machine computes the context model differently, "
-            "encode again or report it"
+    old = canvas.counts[-1] if canvas.counts else 0
+    port = _DecoderPort(chunks, record.anchors - old, canvas, backend)
+    result = code_level(canvas, LevelDistributions(model=model, level=record.level), port)
+    if result.num_gaussians != record.gaussians:
+        raise MalformedError(
+            f"level {record.level}: {result.num_gaussians} Gaussians, wanted {record.gaussians}"
         )
     return result
 
 
-def with_level_weights(
-    model: ContextModel, level: int, parts: dict[ChunkType, bytes], limits: DecodeLimits
-) -> ContextModel:
-    """Return the model with the gain rows (and trinomial networks) that `level` brings.
-
-    Raises:
-        BitstreamError: a chunk is damaged or beyond the limits.
-    """
-    context, config = model.context, model.config
-    if ChunkType.TRIT_NETWORKS in parts:
-        layers = trit_layers(config)
-        data = parts[ChunkType.TRIT_NETWORKS]
-        dense = unpack_dense(ChunkType.TRIT_NETWORKS, data, layers, limits)
-        context = with_trit_networks(context, dense)
-    shapes: list[tuple[int, ...]] = [(n,) for n in gain_widths(config, level)]
-    rows = unpack_arrays(ChunkType.GAINS, parts[ChunkType.GAINS], shapes, limits)
-    names = ("hash_gain", "feature_trit_gain", "scaling_trit_gain")
-    gains = {}
-    for name, row in zip(names, rows, strict=False):
-        gains[name] = getattr(context, name).copy()
-        gains[name][level - 1] = row
-    return replace(model, context=replace(context, **gains))
+def decode_refinement(
+    canvas: AnchorCanvas, laws: RefinementLaws, chunk: ReceivedChunk, backend: EntropyBackend
+) -> AnchorCanvas:
+    """Apply one refinement package; errors as for `decode_level`."""
+    record, data = chunk
+    blocks, stream = unpack_refinement(data, *canvas.depths.shape[1:])
+    port = _DecoderPort({ChunkType.REFINEMENTS: (record, stream)}, 0, canvas, backend)
+    return code_refinement(canvas, laws, blocks, port)
 
 
 class _DecoderPort:
     """Reads the symbols of a level from its chunks."""
 
     def __init__(
-        self, parts: dict[ChunkType, bytes], anchors: int, backend: EntropyBackend
+        self,
+        chunks: dict[ChunkType, ReceivedChunk],
+        new: int,
+        canvas: AnchorCanvas,
+        backend: EntropyBackend,
     ) -> None:
-        self._parts = parts
-        self._anchors = anchors
+        self._chunks = chunks
+        self._new = new
+        self._groups, self._channels = canvas.depths.shape[1:]
         self._backend = backend
-        self._readers: dict[ChunkType, StreamReader] = {}
+        self._stream: _Stream | None = None
+        self._mask_stream = b""
 
-    def positions(self) -> npt.NDArray[np.int32]:
+    def positions(self) -> Int32Array:
         """Read the lattice positions."""
-        return decode_positions(self._parts[ChunkType.POSITIONS], self._anchors, self._backend)
+        return decode_positions(self._data(ChunkType.POSITIONS), self._new, self._backend)
 
-    def masks(self, unset: npt.NDArray[np.bool_], old: int) -> npt.NDArray[np.bool_]:
-        """Read what becomes present."""
-        return unpack_masks(self._parts[ChunkType.MASKS], unset, old, self._backend)
+    def ranks(self, count: int, ranks: int) -> npt.NDArray[np.uint8]:
+        """Read the ranks of the anchors of the level before."""
+        return unpack_ranks(self._data(ChunkType.RANKS), count, ranks, self._backend)
 
-    def symbols(self, kind: ChunkType, part: int, distribution: Distribution) -> Int64Array:
-        """Read one stream; parts come in order."""
-        if part == 0:
-            self._readers[kind] = StreamReader(self._parts[kind])
-        return decode_symbols(self._readers[kind].take(), distribution, self._backend)
+    def mask_law(self, model: ContextModel, anchors: MaskAnchors) -> MaskLaw:
+        """Read the law that stands before the mask bits."""
+        reader = StreamReader(self._data(ChunkType.MASKS))
+        law = unpack_mask_law(reader.take(), model.config, model.tables, anchors.old)
+        self._mask_stream = reader.take()
+        reader.finish()
+        return law
 
-    def finish(self) -> None:
-        """Check that all chunks were used up."""
-        for reader in self._readers.values():
-            reader.finish()
+    def open(self, kind: ChunkType, rows: int, symbols_per_row: int) -> SymbolStream:
+        """Begin reading a chunk; the writer chose the lanes."""
+        data = self._mask_stream if kind is ChunkType.MASKS else self._data(kind)
+        self._stream = _Stream(LaneDecoder(data, rows, self._backend))
+        return self._stream
+
+    def seal(self, kind: ChunkType, digest: bytes) -> None:
+        """Check that the chunk was used up and decoded to what was encoded."""
+        if self._stream is not None:
+            self._stream.decoder.finish()
+            self._stream = None
+        record = self._chunks[kind][0]
+        if digest != record.digest:
+            raise ChecksumError(
+                f"{record.name}: decoded integers have digest {digest.hex()}, wanted "
+                f"{record.digest.hex()}; the file is damaged, or this machine computes the "
+                "context model differently: encode it again, and report it"
+            )
+
+    def _data(self, kind: ChunkType) -> bytes:
+        return self._chunks[kind][1]
+
+
+class _Stream:
+    """A lane decoder as the walk sees it."""
+
+    def __init__(self, decoder: LaneDecoder) -> None:
+        self.decoder = decoder
+
+    def code(self, distribution: Distribution, counts: int | Int64Array) -> Int32Array:
+        """Read the next pass."""
+        return self.decoder.take(distribution, counts)

@@ -9,19 +9,14 @@ from ..bitstream import ChunkType, DecodeLimits, unpack_json
 from ..config import ModelConfig
 from ..entropy.backend import EntropyBackend
 from ..entropy.context_model import ContextModel
-from ..entropy.weights import ContextWeights, Dense, HeadWeights
-from ..errors import LimitExceededError
+from ..entropy.exact_product import ExactProduct
+from ..entropy.tables import Tables
+from ..entropy.weights import HeadWeights, IntegerContext, IntegerNet, QuantizedHead
+from .net_chunk import unpack_head, unpack_nets, unpack_scales
+from .net_layout import NetShape, context_nets, head_layers, modulated_nets, trit_nets
 from .scene_chunks import unpack_cameras, unpack_hash_grid, unpack_model
-from .weight_layout import (
-    context_layers,
-    empty_context,
-    head_layers,
-    trit_layers,
-    unpack_dense,
-    weight_count,
-)
 
-__all__ = ["DecodedScene", "decode_scene", "with_networks", "with_trit_networks"]
+__all__ = ["DecodedScene", "decode_scene", "with_level_weights"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +24,11 @@ class DecodedScene:
     """Everything of level 0."""
 
     metadata: dict[str, object]
+    thumbnail: bytes
+    """JPEG or PNG, empty for none."""
     model: ContextModel
-    """Gain rows and trinomial networks are zero until their level brings them."""
+    """Multipliers and trinomial networks are zero until their level brings them."""
+    ranks: int
     head: HeadWeights
     camera_centres: npt.NDArray[np.float32]  # [V, 3]
 
@@ -41,9 +39,14 @@ class DecodedScene:
 
 
 def decode_scene(
-    parts: dict[ChunkType, bytes], limits: DecodeLimits, backend: EntropyBackend
+    parts: dict[ChunkType, bytes],
+    *,
+    tables: Tables,
+    product: ExactProduct,
+    limits: DecodeLimits,
+    backend: EntropyBackend,
 ) -> DecodedScene:
-    """Read the chunks of level 0; `parts` holds all of them (METADATA may be absent).
+    """Read the chunks of level 0; `parts` holds all of them that the file has.
 
     Raises:
         BitstreamError: a chunk is damaged or beyond the limits.
@@ -53,45 +56,76 @@ def decode_scene(
         metadata = unpack_json("mETA", parts[ChunkType.METADATA], limits)
     facts = unpack_model(parts[ChunkType.MODEL], limits)
     config = facts.config
-    for layers in (context_layers(config), trit_layers(config), head_layers(config)):
-        if weight_count(layers) > limits.weights:
-            raise LimitExceededError(
-                f"MODL: network of {weight_count(layers)} weights, wanted <= {limits.weights}"
-            )
-    networks = unpack_dense(
-        ChunkType.NETWORKS, parts[ChunkType.NETWORKS], context_layers(config), limits
-    )
-    head = unpack_dense(ChunkType.HEAD, parts[ChunkType.HEAD], head_layers(config), limits)
+    shapes, layers = context_nets(config), head_layers(config)
+    inputs, levels = 4 * config.feature_dim, config.num_levels
+    nets, scales = unpack_nets("NETW", parts[ChunkType.NETWORKS], shapes, inputs, limits, levels)
+    quantized = unpack_head(parts[ChunkType.HEAD], layers, limits)
+    head = QuantizedHead(layers=quantized, distance_unit=facts.distance_unit)
+    feature_trits, scaling_trits = (_unknown_net(shape, levels) for shape in trit_nets(config))
     model = ContextModel(
         config=config,
         voxel_size=facts.voxel_size,
         hash_grid=unpack_hash_grid(parts[ChunkType.HASH_GRID], config.hash_grid, backend),
-        context=with_networks(empty_context(config), networks),
-    )
+        context=IntegerContext(
+            first=nets[0], step=nets[1], offset=nets[2], channels=tuple(nets[3:]),
+            feature_trits=feature_trits, scaling_trits=scaling_trits,
+            feature_input=scales[: config.feature_dim],
+            parameter_input=scales[config.feature_dim :],
+            scaling_input=np.zeros(6, dtype=np.float32),
+        ),
+        tables=tables,
+        product=product,
+    )  # fmt: skip
     return DecodedScene(
         metadata=metadata,
+        thumbnail=parts.get(ChunkType.THUMBNAIL, b""),
         model=model,
-        head=HeadWeights(
-            opacity_hidden=head[0], opacity_out=head[1], covariance_hidden=head[2],
-            covariance_out=head[3], color_hidden=head[4], color_out=head[5],
-            distance_unit=facts.distance_unit,
-        ),
+        ranks=facts.ranks,
+        head=head.weights(),
         camera_centres=unpack_cameras(parts[ChunkType.CAMERAS], limits),
-    )  # fmt: skip
+    )
 
 
-def with_networks(context: ContextWeights, dense: list[Dense]) -> ContextWeights:
-    """Return `context` with the layers of NETW."""
-    return replace(
-        context, hash_hidden=dense[0], hash_out=dense[1], step_hidden=dense[2],
-        step_out=dense[3], offset_hidden=dense[4], offset_out=dense[5],
-        channel_hidden=tuple(dense[6::2]), channel_out=tuple(dense[7::2]),
-    )  # fmt: skip
+def with_level_weights(
+    model: ContextModel, level: int, parts: dict[ChunkType, bytes], limits: DecodeLimits
+) -> ContextModel:
+    """Return the model with the multipliers (and trinomial networks) that `level` brings.
+
+    Raises:
+        BitstreamError: a chunk is damaged or beyond the limits.
+    """
+    context, config = model.context, model.config
+    if ChunkType.TRIT_NETWORKS in parts:
+        data, shapes = parts[ChunkType.TRIT_NETWORKS], trit_nets(config)
+        nets, scales = unpack_nets("TNET", data, shapes, 6, limits, config.num_levels)
+        context = replace(
+            context, feature_trits=nets[0], scaling_trits=nets[1], scaling_input=scales
+        )
+    widths = [shape.hidden for shape in modulated_nets(config, level)]
+    rows = unpack_scales("GAIN", parts[ChunkType.GAINS], widths)
+    context = replace(context, first=_modulated(context.first, level, rows[0]))
+    if level > 1:
+        context = replace(
+            context,
+            feature_trits=_modulated(context.feature_trits, level, rows[1]),
+            scaling_trits=_modulated(context.scaling_trits, level, rows[2]),
+        )
+    return replace(model, context=context)
 
 
-def with_trit_networks(context: ContextWeights, dense: list[Dense]) -> ContextWeights:
-    """Return `context` with the layers of TNET."""
-    return replace(
-        context, feature_trit_hidden=dense[0], feature_trit_out=dense[1],
-        scaling_trit_hidden=dense[2], scaling_trit_out=dense[3],
-    )  # fmt: skip
+def _modulated(net: IntegerNet, level: int, row: npt.NDArray[np.float32]) -> IntegerNet:
+    multiplier = net.multiplier.copy()
+    multiplier[level - 1] = row
+    return replace(net, multiplier=multiplier)
+
+
+def _unknown_net(shape: NetShape, levels: int) -> IntegerNet:
+    return IntegerNet(
+        hidden_weight=np.zeros((shape.hidden, shape.inputs), dtype=np.int8),
+        hidden_bias=np.zeros(shape.hidden, dtype=np.int32),
+        multiplier=np.zeros((levels, shape.hidden), dtype=np.float32),
+        leaky=shape.leaky,
+        out_weight=np.zeros((shape.outputs, shape.hidden), dtype=np.int8),
+        out_bias=np.zeros(shape.outputs, dtype=np.int32),
+        out_scale=np.zeros(shape.outputs, dtype=np.float32),
+    )

@@ -1,7 +1,7 @@
 """ProgressiveDecoder: bytes of a `.pcgs` file in, in any pieces; anchors of each level out.
 
-"Need more" is a state, not an error: `feed` decodes every level whose bytes are complete.
-Needs numpy only. FORMAT.md §1, §7.
+"Need more" is a state, not an error: `feed` decodes every level and every refinement whose bytes
+are complete. Needs numpy only. FORMAT.md §1, §7.
 """
 
 from pathlib import Path
@@ -21,14 +21,16 @@ from ..bitstream import (
 from ..config import ModelConfig
 from ..entropy.backend import EntropyBackend, best_backend
 from ..entropy.context_model import ContextModel
+from ..entropy.exact_product import ExactProduct, numpy_product
+from ..entropy.refinement_laws import RefinementLaws
 from ..entropy.tables import load_tables
 from ..entropy.weights import HeadWeights
 from ..errors import BitstreamError, ConfigError, MalformedError, TruncatedError
 from ..splats.anchor_set import AnchorSet
 from .anchor_canvas import AnchorCanvas, empty_canvas
-from .coding_order import SCENE_CHUNKS, level_chunks
-from .decode_level import decode_level, with_level_weights
-from .decoded_scene import DecodedScene, decode_scene
+from .coding_order import refinement_laws
+from .decode_level import ReceivedChunk, decode_level, decode_refinement
+from .decoded_scene import DecodedScene, decode_scene, with_level_weights
 
 __all__ = ["ProgressiveDecoder", "decode_file"]
 
@@ -50,6 +52,8 @@ class ProgressiveDecoder:
         limits: DecodeLimits | None = None,
         backend: EntropyBackend | None = None,
         last_level: int | None = None,
+        product: ExactProduct = numpy_product,
+        check_crcs: bool = True,
     ) -> None:
         """Start with no bytes.
 
@@ -57,20 +61,25 @@ class ProgressiveDecoder:
             limits: what the file may ask for; None takes the defaults.
             backend: who runs the range coder; None takes `best_backend()`.
             last_level: levels beyond this one are not decoded; None decodes all.
+            product: who multiplies the matrices of the context model.
+            check_crcs: False lets damage reach the decoders; only tests want that.
         """
         self._limits = limits or DecodeLimits()
         self._backend = best_backend() if backend is None else backend
         self._last_level = last_level
+        self._product = product
+        self._check_crcs = check_crcs
         self._tables = load_tables()
         self._buffer = bytearray()
         self._buffer_start = 0
         self._header: Header | None = None
         self._table: ChunkTable | None = None
         self._next_chunk = 0
-        self._parts: dict[ChunkType, bytes] = {}
+        self._chunks: dict[ChunkType, ReceivedChunk] = {}
         self._scene: DecodedScene | None = None
         self._model: ContextModel | None = None
         self._canvas: AnchorCanvas | None = None
+        self._laws: RefinementLaws | None = None
         self._failure: BitstreamError | None = None
 
     def feed(self, data: bytes) -> None:
@@ -112,19 +121,29 @@ class ProgressiveDecoder:
         """Say that no more bytes come.
 
         Raises:
-            TruncatedError: they do not end with a level.
+            TruncatedError: they end before level 1 does.
         """
         if self._header is None or self._table is None:
             raise TruncatedError(f"file ends at byte {self._received}, inside header or table")
-        ready = self.levels_ready
-        wanted = self._last_level or self._header.levels
-        end = self._table.levels[ready - 1].end if ready else 0
-        if ready < min(wanted, self._header.levels) and (not ready or self._received > end):
-            record = self._table.levels[ready]
+        if not self.levels_ready:
             raise TruncatedError(
-                f"file ends at byte {self._received}, wanted {record.end} for level "
-                f"{record.level}; fetch the rest"
+                f"file ends at byte {self._received}, wanted {self._table.levels[0].end} for "
+                "level 1; fetch the rest"
             )
+
+    @property
+    def shortage(self) -> str:
+        """What is missing of the wanted levels, in words; empty when nothing is."""
+        if self._header is None or self._table is None:
+            return f"{self._received} bytes end inside header or table"
+        wanted = min(self._last_level or self._header.levels, self._header.levels)
+        if self.levels_ready >= wanted:
+            return ""
+        end = self._table.levels[wanted - 1].end
+        return (
+            f"file ends at byte {self._received}, level {wanted} needs {end}; "
+            f"{self.levels_ready} of {wanted} levels are usable, fetch the rest for more"
+        )
 
     @property
     def header(self) -> Header | None:
@@ -138,8 +157,17 @@ class ProgressiveDecoder:
 
     @property
     def levels_ready(self) -> int:
-        """How many levels are decoded and may be read."""
-        return 0 if self._canvas is None else self._canvas.level
+        """How many levels are decoded to their end and may be read."""
+        if self._canvas is None or self._table is None:
+            return 0
+        return self._canvas.level - (self._canvas.part < self._parts_of(self._canvas.level))
+
+    @property
+    def refinements_ready(self) -> int:
+        """Refinement packages decoded of the level after `levels_ready`; 0 also if it is absent."""
+        if self._canvas is None or self._canvas.level == self.levels_ready:
+            return 0
+        return self._canvas.part
 
     @property
     def complete(self) -> bool:
@@ -150,6 +178,11 @@ class ProgressiveDecoder:
     def metadata(self) -> dict[str, object]:
         """The JSON of chunk mETA; empty where the file has none."""
         return self._decoded_scene.metadata
+
+    @property
+    def thumbnail(self) -> bytes:
+        """JPEG or PNG of the scene; empty where the file has none."""
+        return self._decoded_scene.thumbnail
 
     @property
     def config(self) -> ModelConfig:
@@ -180,16 +213,31 @@ class ProgressiveDecoder:
         """
         return self.canvas(level).to_anchors(self.voxel_size)
 
+    def newest_anchors(self) -> AnchorSet:
+        """Return everything decoded so far: the last level may not be refined to its end.
+
+        Raises:
+            TruncatedError: not even level 1 is there.
+        """
+        if self._canvas is None:
+            raise TruncatedError("level 1 is not decoded; feed more bytes")
+        return self._canvas.to_anchors(self.voxel_size)
+
     def digest(self, level: int) -> bytes:
-        """Return the digest of a ready level's integers; errors as for `anchors`."""
-        return self.canvas(level).digest()
+        """Return the digest of a ready level's integers; errors as for `anchors`.
+
+        Everything up to here was compared with it.
+        """
+        self.canvas(level)
+        levels = self._table.levels if self._table else ()
+        return levels[level - 1].digest
 
     def canvas(self, level: int) -> AnchorCanvas:
         """Return the integers of a ready level; errors as for `anchors`."""
         most = self._header.levels if self._header else self._limits.levels
         if not 1 <= level <= most:
             raise ConfigError(f"level is {level}, wanted 1..{most}")
-        if self._canvas is None or level > self._canvas.level:
+        if self._canvas is None or level > self.levels_ready:
             raise TruncatedError(
                 f"level {level} is not decoded, {self.levels_ready} of {most} are; feed more bytes"
             )
@@ -209,6 +257,11 @@ class ProgressiveDecoder:
         del self._buffer[:count]
         self._buffer_start += count
 
+    def _parts_of(self, level: int) -> int:
+        """Return how many refinement packages the file has for a level."""
+        chunks = self._table.chunks if self._table else ()
+        return sum(c.level == level and c.kind is ChunkType.REFINEMENTS for c in chunks)
+
     def _take_chunks(self, table: ChunkTable) -> None:
         while self._next_chunk < len(table.chunks):
             record = table.chunks[self._next_chunk]
@@ -219,26 +272,34 @@ class ProgressiveDecoder:
                 return
             begin = record.offset - self._buffer_start
             data = bytes(self._buffer[begin : begin + record.size])
-            check_crc(record.name, data, record.crc)
-            if _is_known(record):
-                self._parts[ChunkType(record.code)] = data
+            if self._check_crcs:
+                check_crc(record.name, data, record.crc)
             self._drop(record.end - self._buffer_start)
             self._next_chunk += 1
-            following = table.chunks[self._next_chunk : self._next_chunk + 1]
-            if not following or following[0].level != record.level:
-                self._end_level(table, record.level)
+            self._take_chunk(table, record, data)
 
-    def _end_level(self, table: ChunkTable, level: int) -> None:
-        parts, self._parts = self._parts, {}
-        wanted = level_chunks(level) if level else SCENE_CHUNKS
-        missing = [k.name for k in wanted if k not in parts and k is not ChunkType.METADATA]
-        foreign = [k.name for k in parts if k not in wanted]
-        if missing or foreign or (level and self._scene is None):
-            raise MalformedError(
-                f"level {level} lacks chunks {missing} and has foreign chunks {foreign}"
-            )
+    def _take_chunk(self, table: ChunkTable, record: ChunkRecord, data: bytes) -> None:
+        """Keep a core chunk until the core is whole; apply a refinement at once."""
+        if record.kind is ChunkType.REFINEMENTS:
+            self._refine(record, data)
+            return
+        if record.kind is not None:
+            self._chunks[record.kind] = (record, data)
+        following = table.chunks[self._next_chunk : self._next_chunk + 1]
+        ends = not following or following[0].level != record.level
+        if ends or following[0].kind is ChunkType.REFINEMENTS:
+            self._end_core(table, record.level)
+
+    def _end_core(self, table: ChunkTable, level: int) -> None:
+        chunks, self._chunks = self._chunks, {}
+        if not chunks:  # chunks of unknown type after the refinements
+            return
+        parts = {kind: data for kind, (_, data) in chunks.items()}
         if level == 0:
-            scene = decode_scene(parts, self._limits, self._backend)
+            scene = decode_scene(
+                parts, tables=self._tables, product=self._product,
+                limits=self._limits, backend=self._backend,
+            )  # fmt: skip
             if scene.config.num_levels < len(table.levels):
                 raise MalformedError(
                     f"{len(table.levels)} levels, the model has {scene.config.num_levels}"
@@ -246,13 +307,21 @@ class ProgressiveDecoder:
             self._scene, self._model = scene, scene.model
             return
         model = self._model or self._decoded_scene.model
-        canvas = self._canvas or empty_canvas(model.config)
+        canvas = self._canvas or empty_canvas(model.config, self._decoded_scene.ranks)
         model = with_level_weights(model, level, parts, self._limits)
         self._canvas = decode_level(
-            canvas, model, parts, table.levels[level - 1],
-            tables=self._tables, limits=self._limits, backend=self._backend,
+            canvas, model, chunks, table.levels[level - 1],
+            limits=self._limits, backend=self._backend,
         )  # fmt: skip
-        self._model = model
+        self._model, self._laws = model, None
+
+    def _refine(self, record: ChunkRecord, data: bytes) -> None:
+        canvas, model = self._canvas, self._model
+        if canvas is None or model is None or canvas.level != record.level:
+            raise MalformedError(f"{record.name} comes before the level it refines")
+        if self._laws is None:
+            self._laws = refinement_laws(canvas, model)
+        self._canvas = decode_refinement(canvas, self._laws, (record, data), self._backend)
 
 
 def decode_file(
@@ -265,7 +334,8 @@ def decode_file(
     """Decode a file up to `level` (None: all), reading no more than that needs.
 
     Raises:
-        BitstreamError: the file is damaged, or shorter than its last wanted level.
+        BitstreamError: the file is damaged, or shorter than `level`, or than level 1. A file that
+            ends later gives the levels it has and says so in `shortage`.
         ConfigError: the file has no such level.
         OSError: it cannot be read.
     """
@@ -279,7 +349,3 @@ def decode_file(
     if level is not None:
         decoder.canvas(level)
     return decoder
-
-
-def _is_known(record: ChunkRecord) -> bool:
-    return any(kind.value == record.code for kind in ChunkType)

@@ -1,45 +1,52 @@
 """Encode: a CodedModel in, chunks of all levels out. Walks `coding_order`."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..bitstream import ChunkType, DecodeLimits
+from ..bitstream import ChunkType, DecodeLimits, level_chunks
 from ..entropy.backend import EntropyBackend, best_backend
-from ..entropy.coded_model import CodedModel
+from ..entropy.coded_model import CodedModel, Ranking
 from ..entropy.context_model import ContextModel
 from ..entropy.distribution import Distribution
+from ..entropy.exact_product import ExactProduct, numpy_product
+from ..entropy.lane_layout import rows_per_lane
+from ..entropy.lane_stream import LaneEncoder
 from ..entropy.level_distributions import LevelDistributions
-from ..entropy.octree import encode_positions
-from ..entropy.stream_list import join_streams
-from ..entropy.symbol_stream import encode_symbols
-from ..entropy.symbols import LevelSymbols
-from ..entropy.tables import load_tables
-from ..errors import ConfigError
-from .anchor_canvas import empty_canvas
-from .check_model import check_model
-from .coding_order import SCENE_CHUNKS, code_level, level_chunks
-from .encoded_scene import EncodedLevel, EncodedScene, FileChunk
-from .mask_chunk import pack_masks
-from .scene_chunks import ModelFacts, pack_cameras, pack_hash_grid, pack_model
-from .weight_layout import (
-    context_dense,
-    context_layers,
-    gain_rows,
-    gain_widths,
-    head_dense,
-    head_layers,
-    pack_arrays,
-    pack_dense,
-    trit_dense,
-    trit_layers,
-    weight_count,
+from ..entropy.mask_law import (
+    MaskAnchors,
+    MaskLaw,
+    NetMaskLaw,
+    StaticMaskLaw,
+    fit_static_law,
 )
+from ..entropy.octree import encode_positions
+from ..entropy.refinement_laws import Block, RefinementLaws
+from ..entropy.stream_list import join_streams
+from ..entropy.tables import load_tables
+from ..entropy.weights import IntegerNet
+from .anchor_canvas import AnchorCanvas, empty_canvas
+from .check_model import check_model
+from .coding_order import SymbolStream, code_level, code_refinement, refinement_laws
+from .encoded_scene import EncodedLevel, EncodedScene, FileChunk
+from .known_level import KnownLevel
+from .mask_chunk import pack_mask_net, pack_static_masks
+from .net_chunk import pack_head, pack_nets, pack_scales, packed_size
+from .net_layout import context_nets, head_layers, modulated_nets, trit_nets
+from .plan_refinements import (
+    RefinementPlan,
+    mean_slope,
+    plan_refinements,
+    refinement_candidates,
+)
+from .rank_chunk import pack_ranks
+from .refinement_chunk import pack_refinement
+from .scene_chunks import ModelFacts, pack_cameras, pack_hash_grid, pack_model
 
 __all__ = ["encode", "encode_chunks"]
 
+Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
 
@@ -54,14 +61,18 @@ def encode_chunks(
     coded: CodedModel,
     *,
     backend: EntropyBackend | None = None,
+    plan: RefinementPlan | None = None,
+    product: ExactProduct = numpy_product,
     on_progress: Callable[[float], None] | None = None,
 ) -> EncodedScene:
     """Encode everything but the metadata.
 
     Args:
-        coded: symbols and networks; anchors of a level in `coding_order`.
+        coded: integers and networks; anchors of a level in `coding_order`.
         backend: who runs the range coder; None takes `best_backend()`. Bytes do not depend on it.
-        on_progress: called with the share done, 0..1, after each level.
+        plan: how refinements are cut; None takes the defaults.
+        product: who multiplies the matrices of the context model; bytes do not depend on it.
+        on_progress: called with the share done, 0..1, after each level's core and refinements.
 
     Raises:
         ConfigError: arrays of the model contradict each other.
@@ -71,138 +82,223 @@ def encode_chunks(
     chosen = best_backend() if backend is None else backend
     check_model(coded)
     model = ContextModel(
-        config=coded.config,
-        voxel_size=coded.voxel_size,
-        hash_grid=coded.hash_grid,
-        context=coded.context,
-    )
+        config=coded.config, voxel_size=coded.voxel_size, hash_grid=coded.hash_grid,
+        context=coded.context, tables=load_tables(), product=product,
+    )  # fmt: skip
     chunks, levels = _scene_chunks(coded, chosen), []
-    canvas, tables = empty_canvas(coded.config), load_tables()
-    for symbols in coded.levels:
-        port = _EncoderPort(symbols, coded.config.chunk_dim, chosen)
-        law = LevelDistributions(model=model, tables=tables, level=symbols.level)
-        canvas = code_level(canvas, law, port)
-        chunks += _level_chunks(coded, symbols.level, port)
-        levels.append(
-            EncodedLevel(
-                anchors=len(canvas.positions),
-                gaussians=canvas.num_gaussians,
-                digest=canvas.digest(),
-            )
-        )
+    canvas = empty_canvas(coded.config, coded.ranking.ranks)
+    refiner = _Refiner(model, coded.ranking, plan or RefinementPlan())
+    count = int(coded.anchors.first_level.max())
+    for level in range(1, count + 1):
+        port = _EncoderPort(coded, level, canvas.digest, chosen)
+        canvas = code_level(canvas, LevelDistributions(model=model, level=level), port)
+        chunks += port.core()
         if on_progress is not None:
-            on_progress(len(levels) / len(coded.levels))
+            on_progress((level - 0.5) / count)
+        if level > 1:
+            canvas = refiner.refine(canvas, port)
+            chunks += port.refinements
+        levels.append(EncodedLevel(anchors=len(canvas.positions), gaussians=canvas.num_gaussians))
+        if on_progress is not None:
+            on_progress(level / count)
     return EncodedScene(chunks=tuple(chunks), levels=tuple(levels))
+
+
+class _Refiner:
+    """Chooses and writes the refinements of level 2, 3, ..."""
+
+    def __init__(self, model: ContextModel, ranking: Ranking, plan: RefinementPlan) -> None:
+        self._model = model
+        self._ranking = ranking
+        self._plan = plan
+        self._unit: float | None = None
+
+    def refine(self, canvas: AnchorCanvas, port: "_EncoderPort") -> AnchorCanvas:
+        """Take the canvas from the core of a level to its end."""
+        laws = refinement_laws(canvas, self._model)
+        found = refinement_candidates(canvas, laws, port.known, self._ranking)
+        if self._unit is None:
+            self._unit = mean_slope(found)
+        bar = self._plan.least_worth(canvas.level, self._model.config.num_levels)
+        for blocks in plan_refinements(found, bar * self._unit, self._plan.packages):
+            port.begin_refinement(canvas, laws, blocks)
+            canvas = code_refinement(canvas, laws, blocks, port)
+        return canvas
 
 
 class _EncoderPort:
     """Knows the symbols of a level; keeps the bytes they become."""
 
-    def __init__(self, known: LevelSymbols, chunk_dim: int, backend: EntropyBackend) -> None:
-        self._known = known
-        self._chunk_dim = chunk_dim
+    def __init__(
+        self, coded: CodedModel, level: int, before: bytes, backend: EntropyBackend
+    ) -> None:
+        self.coded = coded
+        self._before = before
+        self.known = KnownLevel(config=coded.config, anchors=coded.anchors, level=level)
+        self.refinements: list[FileChunk] = []
         self._backend = backend
-        self._streams: dict[ChunkType, list[bytes]] = {}
+        self._data: dict[ChunkType, bytes] = {}
         self._counts: dict[ChunkType, int] = {}
+        self._digests: dict[ChunkType, bytes] = {}
+        self._stream: _Stream | None = None
+        self._mask_law = b""
+        self._blocks: list[Block] = []
+        self._trits = np.zeros(0, dtype=np.int32)
 
-    def positions(self) -> npt.NDArray[np.int32]:
+    def positions(self) -> Int32Array:
         """Write and return the lattice positions."""
-        positions = self._known.positions.astype(np.int32)
-        self._streams[ChunkType.POSITIONS] = [encode_positions(positions, self._backend)]
+        positions = self.coded.anchors.positions[self.known.new].astype(np.int32)
+        self._data[ChunkType.POSITIONS] = encode_positions(positions, self._backend)
         self._counts[ChunkType.POSITIONS] = len(positions)
         return positions
 
-    def masks(self, unset: npt.NDArray[np.bool_], old: int) -> npt.NDArray[np.bool_]:
-        """Write and return what becomes present.
+    def ranks(self, count: int, ranks: int) -> npt.NDArray[np.uint8]:
+        """Write and return the ranks of the anchors of the level before."""
+        end = self.known.new.start
+        rank = self.coded.ranking.rank[end - count : end]
+        self._data[ChunkType.RANKS] = pack_ranks(rank, ranks, self._backend)
+        self._counts[ChunkType.RANKS] = count
+        return rank
 
-        Raises:
-            ConfigError: a Gaussian that was present is absent at this level.
-        """
-        mask = self._known.gaussian_mask
-        if not (mask | unset).all():
-            raise ConfigError(
-                f"level {self._known.level}: a Gaussian mask shrinks, wanted only growth"
-            )
-        fresh: npt.NDArray[np.bool_] = mask & unset
-        self._streams[ChunkType.MASKS] = [pack_masks(fresh, unset, old, self._backend)]
-        self._counts[ChunkType.MASKS] = int(unset.sum())
-        return fresh
+    def open(self, kind: ChunkType, rows: int, symbols_per_row: int) -> SymbolStream:
+        """Begin writing a chunk."""
+        lanes = rows_per_lane(rows, symbols_per_row)
+        self._stream = _Stream(LaneEncoder(rows, lanes), self._symbols_of(kind))
+        return self._stream
 
-    def symbols(self, kind: ChunkType, part: int, distribution: Distribution) -> Int64Array:
-        """Write and return one stream."""
-        known = self._of_kind(kind)
+    def begin_refinement(
+        self, canvas: AnchorCanvas, laws: RefinementLaws, blocks: list[Block]
+    ) -> None:
+        """Prepare the trits of the next package."""
+        before, known = canvas.depths[-2], self.known
+        parts = [
+            known.trits(canvas, laws.rows(b.group), b, int(before[b.group, b.channel]))
+            for b in blocks
+        ]
+        self._blocks, self._trits = blocks, np.concatenate(parts)
+
+    def seal(self, kind: ChunkType, digest: bytes) -> None:
+        """Finish the chunk."""
+        if self._stream is not None:
+            self._data[kind] = self._stream.encoder.finish(self._backend)
+            self._counts[kind] = self._stream.count
+            self._stream = None
+        self._digests[kind] = digest
+        if kind is ChunkType.REFINEMENTS:
+            data = pack_refinement(self._blocks, self._data[kind])
+            part = len(self.refinements) + 1
+            self.refinements.append(self._chunk(kind, data, digest, part))
+        if kind is ChunkType.MASKS:
+            self._data[kind] = join_streams([self._mask_law, self._data[kind]])
+
+    def mask_law(self, model: ContextModel, anchors: MaskAnchors) -> MaskLaw:
+        """Write and return the law of this level's masks."""
+        net = self.coded.mask_net
+        if net is not None and anchors.old == 0:
+            self._mask_law = pack_mask_net(net)
+            return NetMaskLaw(net, model.tables)
+        probability = fit_static_law(anchors, self.known.fresh)
+        self._mask_law = pack_static_masks(probability)
+        return StaticMaskLaw(probability)
+
+    def core(self) -> list[FileChunk]:
+        """Return the core chunks of the level in file order."""
+        found, digest, level = [], self._before, self.known.level
+        for kind in level_chunks(level):
+            if kind is ChunkType.GAINS:
+                nets = _modulated(self.coded, level)
+                data = pack_scales("GAIN", [net.multiplier[level - 1] for net in nets])
+                size = 2 * sum(net.multiplier.shape[1] for net in nets)
+                found.append(self._weights(kind, data, size, digest))
+            elif kind is ChunkType.TRIT_NETWORKS:
+                context, shapes = self.coded.context, trit_nets(self.coded.config)
+                nets = [context.feature_trits, context.scaling_trits]
+                data = pack_nets("TNET", nets, shapes, context.scaling_input)
+                layers = [layer for shape in shapes for layer in shape.layers]
+                size = packed_size(layers, sum(s.outputs for s in shapes) + 6)
+                found.append(self._weights(kind, data, size, digest))
+            else:
+                digest = self._digests[kind]
+                found.append(self._chunk(kind, self._data[kind], digest, 0))
+        return found
+
+    def _chunk(self, kind: ChunkType, data: bytes, digest: bytes, part: int) -> FileChunk:
+        return FileChunk(
+            code=kind.value, level=self.known.level, part=part, count=self._counts[kind],
+            data=data, digest=digest,
+        )  # fmt: skip
+
+    def _weights(self, kind: ChunkType, data: bytes, size: int, digest: bytes) -> FileChunk:
+        return FileChunk(
+            code=kind.value, level=self.known.level, count=size, data=data, decoded_size=size,
+            digest=digest,
+        )  # fmt: skip
+
+    def _symbols_of(self, kind: ChunkType) -> Callable[[int, int | Int64Array], Int32Array]:
+        """Return what gives the symbols of a pass, by pass number and counts per row."""
+        known, C = self.known, self.coded.config.chunk_dim
         if kind is ChunkType.FEATURES:
-            known = known[:, part * self._chunk_dim : (part + 1) * self._chunk_dim]
-        values = known.astype(np.int64).ravel()
-        if len(values) != distribution.count:
-            raise ConfigError(
-                f"level {self._known.level}: {len(values)} symbols of {kind.name}, "
-                f"wanted {distribution.count}"
-            )
-        stream = encode_symbols(values, distribution, self._backend)
-        self._streams.setdefault(kind, []).append(stream)
-        self._counts[kind] = self._counts.get(kind, 0) + len(values)
-        return values
+            features = known.features
+            return lambda i, _: features[:, i * C : (i + 1) * C].ravel()
+        if kind is ChunkType.MASKS:
+            fresh = known.fresh
+            return lambda i, counts: fresh[np.asarray(counts) > 0, i].astype(np.int32)
+        flat = self._trits
+        if kind is not ChunkType.REFINEMENTS:
+            flat = (known.scaling if kind is ChunkType.SCALING else known.offsets).ravel()
+        return lambda _, __: flat
 
-    def chunk(self, kind: ChunkType) -> FileChunk:
-        """Return what was written for `kind`."""
-        streams, level = self._streams[kind], self._known.level
-        plain = kind in (ChunkType.POSITIONS, ChunkType.MASKS)
-        data = streams[0] if plain else join_streams(streams)
-        return FileChunk(code=kind.value, level=level, count=self._counts[kind], data=data)
 
-    def _of_kind(self, kind: ChunkType) -> npt.NDArray[np.integer[Any]]:
-        known = self._known
-        arrays: dict[ChunkType, npt.NDArray[np.integer[Any]]] = {
-            ChunkType.FEATURES: known.features,
-            ChunkType.SCALING: known.scaling,
-            ChunkType.FEATURE_TRITS: known.feature_trits,
-            ChunkType.SCALING_TRITS: known.scaling_trits,
-            ChunkType.OFFSETS: known.offsets,
-        }
-        return arrays[kind]
+class _Stream:
+    """A lane encoder that knows its symbols, as the walk sees it."""
+
+    def __init__(
+        self, encoder: LaneEncoder, symbols: Callable[[int, int | Int64Array], Int32Array]
+    ) -> None:
+        self.encoder = encoder
+        self.count = 0
+        self._symbols = symbols
+        self._passes = 0
+
+    def code(self, distribution: Distribution, counts: int | Int64Array) -> Int32Array:
+        """Write and return the next pass."""
+        symbols = self._symbols(self._passes, counts)
+        self._passes += 1
+        self.count += len(symbols)
+        self.encoder.add(symbols, distribution, counts)
+        return symbols
+
+
+def _modulated(coded: CodedModel, level: int) -> list[IntegerNet]:
+    context = coded.context
+    nets = [context.first, context.feature_trits, context.scaling_trits]
+    return nets[: len(modulated_nets(coded.config, level))]
 
 
 def _scene_chunks(coded: CodedModel, backend: EntropyBackend) -> list[FileChunk]:
-    config, limits = coded.config, DecodeLimits()
+    config, context = coded.config, coded.context
     facts = ModelFacts(
         config=config,
         voxel_size=float(coded.voxel_size),
         distance_unit=float(coded.head.distance_unit),
+        ranks=coded.ranking.ranks,
     )
-    context, head = context_layers(config), head_layers(config)
-    networks = pack_dense(ChunkType.NETWORKS, context_dense(coded.context), context)
-    heads = pack_dense(ChunkType.HEAD, head_dense(coded.head), head)
+    shapes, layers = context_nets(config), head_layers(config)
+    inputs = np.concatenate([context.feature_input, context.parameter_input])
+    nets = [context.first, context.step, context.offset, *context.channels]
+    scales = sum((0 if s.modulated else s.hidden) + s.outputs for s in shapes) + len(inputs)
+    net_size = packed_size([layer for s in shapes for layer in s.layers], scales)
+    head_size = packed_size(layers, 0)
+    centres = coded.camera_centres
+    signs = coded.hash_grid.signs.size
     parts = {
-        ChunkType.MODEL: (1, pack_model(facts, limits), 0),
-        ChunkType.CAMERAS: (len(coded.camera_centres), pack_cameras(coded.camera_centres), 0),
-        ChunkType.NETWORKS: (weight_count(context), networks, 2 * weight_count(context)),
-        ChunkType.HEAD: (weight_count(head), heads, 2 * weight_count(head)),
-        ChunkType.HASH_GRID: (
-            coded.hash_grid.signs.size, pack_hash_grid(coded.hash_grid, backend), 0,
-        ),
-    }  # fmt: skip
+        ChunkType.MODEL: (1, pack_model(facts, DecodeLimits()), 0),
+        ChunkType.CAMERAS: (len(centres), pack_cameras(centres), 0),
+        ChunkType.NETWORKS: (net_size, pack_nets("NETW", nets, shapes, inputs), net_size),
+        ChunkType.HEAD: (head_size, pack_head(coded.head.layers, layers), head_size),
+        ChunkType.HASH_GRID: (signs, pack_hash_grid(coded.hash_grid, backend), 0),
+    }
     return [
         FileChunk(code=kind.value, level=0, count=count, data=data, decoded_size=size)
-        for kind, (count, data, size) in ((k, parts[k]) for k in SCENE_CHUNKS if k in parts)
+        for kind, (count, data, size) in parts.items()
     ]
-
-
-def _level_chunks(coded: CodedModel, level: int, port: _EncoderPort) -> list[FileChunk]:
-    chunks: list[FileChunk] = []
-    for kind in level_chunks(level):
-        if kind is ChunkType.GAINS:
-            shapes: list[tuple[int, ...]] = [(n,) for n in gain_widths(coded.config, level)]
-            data = pack_arrays(kind, gain_rows(coded.context, level), shapes)
-            count = sum(shape[0] for shape in shapes)
-        elif kind is ChunkType.TRIT_NETWORKS:
-            layers = trit_layers(coded.config)
-            data = pack_dense(kind, trit_dense(coded.context), layers)
-            count = weight_count(layers)
-        else:
-            chunks.append(port.chunk(kind))
-            continue
-        chunks.append(
-            FileChunk(code=kind.value, level=level, count=count, data=data, decoded_size=2 * count)
-        )
-    return chunks

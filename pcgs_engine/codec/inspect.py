@@ -1,21 +1,24 @@
 """Look into a `.pcgs` file without decoding it: header, table and metadata in, FileInfo out."""
 
-import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from ..bitstream import (
-    HEADER_SIZE,
-    ChunkTable,
-    ChunkType,
-    DecodeLimits,
-    Header,
-    check_crc,
-    unpack_json,
-)
-from ..errors import TruncatedError
+from ..bitstream import ChunkRecord, ChunkTable, ChunkType, DecodeLimits, image_kind
+from ..errors import ConfigError, TruncatedError
+from .cut_points import CutPoint, cut_points
+from .file_front import read_chunk, read_front, read_metadata
+from .level_metadata import level_quality
 
-__all__ = ["ComponentInfo", "FileInfo", "LevelInfo", "inspect_file"]
+__all__ = [
+    "ComponentInfo",
+    "FileInfo",
+    "LevelInfo",
+    "inspect_file",
+    "inspect_stream",
+    "read_thumbnail",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +38,14 @@ class LevelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentInfo:
-    """One chunk."""
+    """All chunks of one type in a level."""
 
     level: int
     type: str
     bytes: int
+    """Stored bytes of all parts."""
+    parts: int
+    """Number of chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,56 +55,77 @@ class FileInfo:
     format_version: str
     anchors: int
     file_size: int
+    """As the header says."""
+    received: int
+    """Bytes that are there."""
+    thumbnail_bytes: int
+    """0 = none."""
     levels: tuple[LevelInfo, ...]
     components: tuple[ComponentInfo, ...]
+    cut_points: tuple[CutPoint, ...]
     metadata: dict[str, object]
+    """Empty where the file ends before its metadata."""
 
-    def to_json(self) -> dict[str, object]:
-        """Return the dictionary behind `inspect --json`."""
-        return {
-            "format_version": self.format_version,
-            "anchors": self.anchors,
-            "levels": [asdict(level) for level in self.levels],
-            "components": [asdict(part) for part in self.components],
-            "metadata": self.metadata,
-        }
+    @property
+    def complete(self) -> bool:
+        """Whether the whole file is there and nothing behind it."""
+        return self.received == self.file_size
+
+    @property
+    def reached(self) -> CutPoint | None:
+        """The last cut point whose bytes are there."""
+        whole = [cut for cut in self.cut_points if cut.end <= self.received]
+        return whole[-1] if whole else None
 
 
 def inspect_file(path: Path, *, limits: DecodeLimits | None = None) -> FileInfo:
-    """Read header, table and metadata of a file or of a prefix that holds them.
+    """Read header, table and metadata of a file or of a prefix that holds header and table.
 
     Raises:
         BitstreamError: they are damaged, cut off or beyond the limits.
         OSError: the file cannot be read.
     """
-    bounds = limits or DecodeLimits()
-    metadata: dict[str, object] = {}
     with path.open("rb") as stream:
-        head = stream.read(HEADER_SIZE)
-        if len(head) < HEADER_SIZE:
-            raise TruncatedError(f"{path}: {len(head)} bytes, wanted a header of {HEADER_SIZE}")
-        header = Header.unpack(head, bounds)
-        raw = stream.read(header.table_size)
-        if len(raw) < header.table_size:
-            raise TruncatedError(f"{path}: ends inside the chunk table; fetch the rest")
-        table = ChunkTable.unpack(raw, header, bounds)
-        for chunk in table.chunks:
-            if chunk.code == ChunkType.METADATA.value and chunk.size <= bounds.metadata_bytes:
-                stream.seek(chunk.offset)
-                data = stream.read(chunk.size)
-                check_crc(f"{path}: {chunk.name}", data, chunk.crc)
-                metadata = unpack_json("mETA", data, bounds)
+        return inspect_stream(stream, limits=limits)
+
+
+def inspect_stream(stream: BinaryIO, *, limits: DecodeLimits | None = None) -> FileInfo:
+    """Do the same for an open, seekable file, from its start."""
+    bounds = limits or DecodeLimits()
+    front = read_front(stream, bounds)
+    metadata = read_metadata(stream, front, bounds)
+    thumbnails = (c.size for c in front.table.chunks if c.kind is ChunkType.THUMBNAIL)
     return FileInfo(
-        format_version=header.format_version,
-        anchors=header.anchors,
-        file_size=header.file_size,
-        levels=_levels(table, metadata),
-        components=tuple(
-            ComponentInfo(level=c.level, type=c.code.decode("ascii", "replace"), bytes=c.size)
-            for c in table.chunks
-        ),
+        format_version=front.header.format_version,
+        anchors=front.header.anchors,
+        file_size=front.header.file_size,
+        received=front.received,
+        thumbnail_bytes=sum(thumbnails),
+        levels=_levels(front.table, metadata),
+        components=_components(front.table.chunks),
+        cut_points=cut_points(front.table),
         metadata=metadata,
     )
+
+
+def read_thumbnail(path: Path, *, limits: DecodeLimits | None = None) -> bytes:
+    """Return the JPEG or PNG in a file.
+
+    Raises:
+        ConfigError: the file has none.
+        BitstreamError: the file is damaged, or cut off before it.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as stream:
+        front = read_front(stream, limits or DecodeLimits())
+        if not any(c.kind is ChunkType.THUMBNAIL for c in front.table.chunks):
+            raise ConfigError("file has no thumbnail; encode it with one")
+        record = front.chunk_of(ChunkType.THUMBNAIL)
+        if record is None:
+            raise TruncatedError(f"file ends at byte {front.received}, before its thumbnail")
+        data = read_chunk(stream, record)
+    image_kind(data)
+    return data
 
 
 def _levels(table: ChunkTable, metadata: dict[str, object]) -> tuple[LevelInfo, ...]:
@@ -108,20 +135,20 @@ def _levels(table: ChunkTable, metadata: dict[str, object]) -> tuple[LevelInfo, 
             bytes=record.end,
             anchors=record.anchors,
             splats=record.gaussians,
-            psnr=_quality(metadata, record.level, "psnr"),
-            ssim=_quality(metadata, record.level, "ssim"),
+            psnr=level_quality(metadata, record.level, "psnr"),
+            ssim=level_quality(metadata, record.level, "ssim"),
             digest=record.digest.hex(),
         )
         for record in table.levels
     )
 
 
-def _quality(metadata: dict[str, object], level: int, name: str) -> float | None:
-    """Find `metadata["levels"][i][name]` of `level`; anything odd counts as absent."""
-    entries = metadata.get("levels")
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("level") == level:
-            value = entry.get(name)
-            if isinstance(value, (int, float)) and math.isfinite(value):
-                return float(value)
-    return None
+def _components(chunks: Sequence[ChunkRecord]) -> tuple[ComponentInfo, ...]:
+    """Sum over the parts, in order of first appearance."""
+    sizes: dict[tuple[int, bytes], list[int]] = {}
+    for chunk in chunks:
+        sizes.setdefault((chunk.level, chunk.code), []).append(chunk.size)
+    return tuple(
+        ComponentInfo(level=level, type=code.decode("ascii"), bytes=sum(own), parts=len(own))
+        for (level, code), own in sizes.items()
+    )

@@ -1,33 +1,65 @@
-"""MASK chunks: which absent Gaussians become present, each way. FORMAT.md §7.2."""
+"""The law in front of a MASK chunk's bits: static probabilities or a network. FORMAT.md §7.2."""
+
+import struct
 
 import numpy as np
 import numpy.typing as npt
 
-from ..entropy.backend import EntropyBackend
-from ..entropy.bit_stream import decode_bits, encode_bits
+from ..bitstream import compress, decompress
+from ..config import ModelConfig
+from ..entropy.mask_law import STATIC_CLASSES, MaskLaw, MaskNet, NetMaskLaw, StaticMaskLaw
+from ..entropy.tables import Tables
+from ..errors import MalformedError
 
-__all__ = ["pack_masks", "unpack_masks"]
+__all__ = ["pack_mask_net", "pack_static_masks", "unpack_mask_law"]
 
-BoolArray = npt.NDArray[np.bool_]
-
-
-def pack_masks(fresh: BoolArray, unset: BoolArray, old: int, backend: EntropyBackend) -> bytes:
-    """Encode `fresh` at the places of `unset`, both `[N, K]`; rows `old` on are new anchors."""
-    return encode_bits(fresh[unset], _classes(unset, old), 2 * unset.shape[1], backend)
+STATIC, NET = 0, 1
+NET_HEAD = struct.Struct("<BBBB")
+"""Kind, width, whether features are looked at, whether outputs differ per bit."""
+ARRAYS = ("base", "bias", "input_weight", "bit_weight", "count_weight", "out_weight")
 
 
-def unpack_masks(data: bytes, unset: BoolArray, old: int, backend: EntropyBackend) -> BoolArray:
-    """Return `[N, K]` of what becomes present.
+def pack_static_masks(probability: npt.NDArray[np.int64]) -> bytes:
+    """Pack the probabilities of `StaticMaskLaw`."""
+    return bytes([STATIC]) + probability.astype("<u2").tobytes()
+
+
+def pack_mask_net(net: MaskNet) -> bytes:
+    """Pack the weights of a `NetMaskLaw`."""
+    K, width = net.bit_weight.shape
+    wide, per_bit = net.input_weight.shape[1] > 9, len(net.out_weight) == K
+    flat = np.concatenate([getattr(net, name).ravel() for name in ARRAYS])
+    return NET_HEAD.pack(NET, width, wide, per_bit) + compress(flat.astype(np.int8).tobytes())
+
+
+def unpack_mask_law(data: bytes, config: ModelConfig, tables: Tables, old: int) -> MaskLaw:
+    """Read the law.
 
     Raises:
-        MalformedError: the chunk is not a list of that many bits.
+        MalformedError: it is of no known kind or has the wrong size.
     """
-    fresh = np.zeros(unset.shape, dtype=np.bool_)
-    fresh[unset] = decode_bits(data, _classes(unset, old), 2 * unset.shape[1], backend)
-    return fresh
+    kind = data[0] if data else -1
+    if kind == STATIC and len(data) == 1 + 2 * STATIC_CLASSES:
+        probability = np.frombuffer(data[1:], dtype="<u2").astype(np.int64)
+        if int(probability.min()) < 1:
+            raise MalformedError("MASK: bit probability is 0, wanted 1..65535")
+        return StaticMaskLaw(probability)
+    if kind == NET and len(data) >= NET_HEAD.size and old == 0:
+        return NetMaskLaw(_unpack_net(data, config), tables)
+    raise MalformedError(f"MASK: law of kind {kind} and {len(data)} bytes over {old} old anchors")
 
 
-def _classes(unset: BoolArray, old: int) -> npt.NDArray[np.int64]:
-    """Class k for old anchors, K + k for new ones."""
-    rows, columns = np.nonzero(unset)
-    return columns + np.where(rows >= old, unset.shape[1], 0).astype(np.int64)
+def _unpack_net(data: bytes, config: ModelConfig) -> MaskNet:
+    _, width, wide, per_bit = NET_HEAD.unpack(data[: NET_HEAD.size])
+    if wide > 1 or per_bit > 1 or width == 0:
+        raise MalformedError(f"MASK: net of width {width} with flags {wide}, {per_bit}")
+    K = config.num_offsets
+    shapes = (
+        (K, 4), (width,), (width, 9 + (config.feature_dim if wide else 0)), (K, width),
+        (4, width), (K if per_bit else 1, width),
+    )  # fmt: skip
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    raw = decompress("MASK net", data[NET_HEAD.size :], sum(sizes))
+    parts = np.split(np.frombuffer(raw, dtype=np.int8), np.cumsum(sizes)[:-1])
+    arrays = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    return MaskNet(**dict(zip(ARRAYS, arrays, strict=True)))

@@ -27,6 +27,12 @@ __all__ = [
 
 SMALLEST, LARGEST = 1e-9, 1e9
 """Bounds of lengths and steps: arithmetic on them stays finite."""
+MAX_RANKS = 16
+"""Times 16 levels: groups fit a byte."""
+MAX_BOX = 1 << 32
+"""Largest box size of the hash grid, 1/256 cells: products with resolutions fit 64 bits."""
+MAX_CORNER = 1 << 40
+"""Largest |corner| of the box."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,8 @@ class ModelFacts:
     config: ModelConfig
     voxel_size: float
     distance_unit: float
+    ranks: int
+    """Groups per level that refinements are ordered by."""
 
 
 def pack_model(facts: ModelFacts, limits: DecodeLimits) -> bytes:
@@ -44,6 +52,7 @@ def pack_model(facts: ModelFacts, limits: DecodeLimits) -> bytes:
         "model": config_to_dict(facts.config),
         "voxel_size": facts.voxel_size,
         "distance_unit": facts.distance_unit,
+        "ranks": facts.ranks,
     }
     return pack_json(values, limits)
 
@@ -56,14 +65,18 @@ def unpack_model(data: bytes, limits: DecodeLimits) -> ModelFacts:
         LimitExceededError: too long, or the hash grid is too large.
     """
     values = unpack_json("MODL", data, limits)
-    lengths = [values.get(name) for name in ("voxel_size", "distance_unit")]
-    if set(values) != {"model", "voxel_size", "distance_unit"} or not all(
+    names = ("voxel_size", "distance_unit")
+    lengths = [values.get(name) for name in names]
+    if set(values) != {"model", *names, "ranks"} or not all(
         type(v) is float and SMALLEST <= v <= LARGEST for v in lengths
     ):
         raise MalformedError(
             f"MODL holds {sorted(values)} with lengths {lengths}, "
-            f"wanted model, and voxel_size and distance_unit of {SMALLEST}..{LARGEST}"
+            f"wanted model, ranks, and voxel_size and distance_unit of {SMALLEST}..{LARGEST}"
         )
+    ranks = values["ranks"]
+    if type(ranks) is not int or not 1 <= ranks <= MAX_RANKS:
+        raise MalformedError(f"MODL: ranks is {ranks!r}, wanted 1..{MAX_RANKS}")
     model = values["model"]
     if not isinstance(model, dict):
         raise MalformedError(f"MODL: model is a {type(model).__name__}, wanted an object")
@@ -77,7 +90,7 @@ def unpack_model(data: bytes, limits: DecodeLimits) -> ModelFacts:
     entries = grid_entries(config.hash_grid) * config.hash_grid.features_per_level
     check_limit("MODL: hash grid signs", entries, limits.hash_signs)
     voxel_size, unit = (float(v) for v in lengths if isinstance(v, float))
-    return ModelFacts(config=config, voxel_size=voxel_size, distance_unit=unit)
+    return ModelFacts(config=config, voxel_size=voxel_size, distance_unit=unit, ranks=ranks)
 
 
 def pack_cameras(centres: npt.NDArray[np.float32]) -> bytes:
@@ -110,9 +123,8 @@ def pack_hash_grid(grid: HashGridWeights, backend: EntropyBackend) -> bytes:
     wanted = (grid_entries(grid.config), grid.config.features_per_level)
     if grid.signs.shape != wanted or not (np.abs(grid.signs) == 1).all():
         raise ConfigError(f"hash signs are of shape {grid.signs.shape}, wanted ±1 of {wanted}")
-    box = np.concatenate([grid.box_min, grid.box_max]).astype("<f4")
-    if box.shape != (6,) or not np.isfinite(box).all():
-        raise ConfigError("hash grid box is not six finite numbers")
+    box = np.concatenate([grid.box_low, grid.box_size]).astype("<i8")
+    _check_box(box)
     bits = (grid.signs < 0).ravel()
     classes = np.zeros(len(bits), dtype=np.int64)
     return join_streams([box.tobytes(), encode_bits(bits, classes, 1, backend)])
@@ -129,13 +141,20 @@ def unpack_hash_grid(
     reader = StreamReader(data)
     head, stream = reader.take(), reader.take()
     reader.finish()
-    if len(head) != 24:
-        raise MalformedError(f"HASH: box of {len(head)} bytes, wanted 24")
-    box = np.frombuffer(head, dtype="<f4").astype(np.float32)
-    if not np.isfinite(box).all():
-        raise MalformedError("HASH: the box is not finite")
+    if len(head) != 48:
+        raise MalformedError(f"HASH: box of {len(head)} bytes, wanted 48")
+    box = np.frombuffer(head, dtype="<i8").astype(np.int64)
+    _check_box(box)
     entries = grid_entries(config)
     classes = np.zeros(entries * config.features_per_level, dtype=np.int64)
     bits = decode_bits(stream, classes, 1, backend)
     signs = np.where(bits, np.int8(-1), np.int8(1)).reshape(entries, -1)
-    return HashGridWeights(config=config, signs=signs, box_min=box[:3], box_max=box[3:])
+    return HashGridWeights(config=config, signs=signs, box_low=box[:3], box_size=box[3:])
+
+
+def _check_box(box: npt.NDArray[np.int64]) -> None:
+    low, size = box[:3], box[3:]
+    if (np.abs(low) > MAX_CORNER).any() or (size < 0).any() or (size > MAX_BOX).any():
+        raise MalformedError(
+            f"HASH: box at {low.tolist()} of size {size.tolist()}, wanted sizes 0..{MAX_BOX}"
+        )

@@ -10,8 +10,8 @@ from ..errors import MalformedError
 from .backend import EntropyBackend
 from .distribution import TableDistribution
 from .frequencies import bernoulli_rows, bit_probability
+from .lane_stream import decode_symbols, encode_symbols
 from .stream_list import StreamReader, join_streams
-from .symbol_stream import decode_symbols, encode_symbols
 
 __all__ = ["decode_bits", "encode_bits"]
 

@@ -1,8 +1,6 @@
 """Context model: hash features and decoded values in, distribution parameters in value units out.
 
-Evaluated in float64, so that differences between BLAS kernels are far below the rounding to
-integer parameters in `quantization`. Rules: docs/design.md, "Quantization" and "First-decode
-distributions"; FORMAT.md §8.
+Integer networks and single float32 operations: the same bits on every machine. FORMAT.md §8.
 """
 
 from dataclasses import dataclass
@@ -11,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import ModelConfig
+from .exact_product import ExactProduct, numpy_product
 from .hash_features import hash_features
-from .weights import ContextWeights, Dense, HashGridWeights
+from .integer_net import evaluate, quantize_inputs
+from .tables import STEP_RANGE, STEP_UNITS, Tables
+from .weights import HashGridWeights, IntegerContext
 
 __all__ = [
     "LENGTH_UNIT_VOXELS",
@@ -24,31 +25,29 @@ __all__ = [
     "HashNetValues",
 ]
 
-Float64Array = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float32]
 
-LEAKY_SLOPE = 0.01
-"""Slope of LeakyReLU below zero. Source: facts §2.2."""
 STEP_FLOOR = 1.0 / 16.0
 """Smallest step as a share of its base. Source: docs/design.md, "Quantization"."""
-
 LENGTH_UNIT_VOXELS = 16.0
-"""Networks give and see scalings in units of this many voxels, so that values are near 1."""
+"""The float networks give and see scalings in units of this many voxels: values near 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorSteps:
     """Level-1 quantization steps of each anchor, in value units."""
 
-    feature: Float64Array  # [N]
-    scaling: Float64Array  # [N] world units
-    offset: Float64Array  # [N]
+    feature: FloatArray  # [N]
+    scaling: FloatArray  # [N] world units
+    offset: FloatArray  # [N]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorContext:
     """What the context model knows of anchors from their positions alone."""
 
-    hash_features: Float64Array  # [N, G]
+    hash_features: npt.NDArray[np.int16]  # [N, G] 1/512
+    step_index: npt.NDArray[np.int16]  # [N, 3] of the step table, 0 = base step
     steps: AnchorSteps
 
 
@@ -56,124 +55,101 @@ class AnchorContext:
 class GaussianValues:
     """Parameters of one Gaussian per scalar, in value units; `scale` may have any sign."""
 
-    mean: Float64Array
-    scale: Float64Array
+    mean: FloatArray
+    scale: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashNetValues:
     """Outputs of the hash context network at one level."""
 
-    feature: Float64Array
+    feature: FloatArray
     """`[N, 3F]`: mean [F], scale [F], mixture logit [F]."""
-    scaling: GaussianValues  # [N, 6]
+    scaling: GaussianValues  # [N, 6] world units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextModel:
-    """The networks of one file, evaluated in float64."""
+    """The networks of one file and who multiplies."""
 
     config: ModelConfig
     voxel_size: float
     hash_grid: HashGridWeights
-    context: ContextWeights
+    context: IntegerContext
+    tables: Tables
+    product: ExactProduct = numpy_product
 
-    @property
-    def length_unit(self) -> float:
-        """World length in which the networks give and see scalings."""
-        return LENGTH_UNIT_VOXELS * self.voxel_size
+    def anchor_context(self, lattice: npt.NDArray[np.int32]) -> AnchorContext:
+        """Evaluate what depends on positions only, `[N, 3]` lattice coordinates."""
+        features = hash_features(self.hash_grid, lattice)
+        out = evaluate(self.context.step, features.astype(np.float32), 0, self.product)
+        units = np.clip(np.rint(out * np.float32(STEP_UNITS)), -STEP_RANGE, STEP_RANGE)
+        index = units.astype(np.int16)
+        return AnchorContext(hash_features=features, step_index=index, steps=self._steps(index))
 
-    def anchor_context(self, positions: Float64Array) -> AnchorContext:
-        """Evaluate what depends on positions only.
-
-        Args:
-            positions: `[N, 3] float64`, world units (lattice * voxel_size in float64).
-        """
-        features = hash_features(self.hash_grid, positions)
-        return AnchorContext(hash_features=features, steps=self._steps(features))
-
-    def steps(self, positions: Float64Array) -> AnchorSteps:
-        """Return the level-1 steps of anchors at `positions` `[N, 3] float64`, world units."""
-        return self._steps(hash_features(self.hash_grid, positions))
-
-    def _steps(self, features: Float64Array) -> AnchorSteps:
-        weights = self.context
-        hidden = _leaky_relu(_affine(weights.step_hidden, features))
-        ratio = np.maximum(1.0 + np.tanh(_affine(weights.step_out, hidden)), STEP_FLOOR)
+    def _steps(self, index: npt.NDArray[np.int16]) -> AnchorSteps:
+        ratio, config = self.tables.step_ratio[index + STEP_RANGE], self.config
         return AnchorSteps(
-            feature=self.config.feature_step * ratio[:, 0],
-            scaling=self.config.scaling_step * self.voxel_size * ratio[:, 1],
-            offset=self.config.offset_step * ratio[:, 2],
+            feature=np.float32(config.feature_step) * ratio[:, 0],
+            scaling=np.float32(config.scaling_step * self.voxel_size) * ratio[:, 1],
+            offset=np.float32(config.offset_step) * ratio[:, 2],
         )
 
     def hash_net(self, context: AnchorContext, level: int) -> HashNetValues:
         """Evaluate the hash context network at `level` (1-based)."""
-        weights, F = self.context, self.config.feature_dim
-        hidden = _affine(weights.hash_hidden, context.hash_features)
-        hidden = np.maximum(hidden * weights.hash_gain[level - 1].astype(np.float64), 0.0)
-        out = _affine(weights.hash_out, hidden)
-        lengths = out[:, 3 * F :] * self.length_unit
-        scaling = GaussianValues(mean=lengths[:, :6], scale=lengths[:, 6:])
+        inputs, F = context.hash_features.astype(np.float32), self.config.feature_dim
+        out = evaluate(self.context.first, inputs, level - 1, self.product)
+        scaling = GaussianValues(mean=out[:, 3 * F : 3 * F + 6], scale=out[:, 3 * F + 6 :])
         return HashNetValues(feature=out[:, : 3 * F], scaling=scaling)
+
+    def channel_inputs(self, hash_net: HashNetValues) -> FloatArray:
+        """Return `[N, F + 3F]` inputs of the channel networks, earlier values still zero."""
+        F = self.config.feature_dim
+        inputs = np.zeros((len(hash_net.feature), 4 * F), dtype=np.float32)
+        inputs[:, F:] = quantize_inputs(hash_net.feature, self.context.parameter_input)
+        return inputs
 
     def channel_net(
         self,
-        hash_net: HashNetValues,
-        previous: Float64Array,  # [N, chunk chunk_dim]
+        inputs: FloatArray,  # [N, 4F] of channel_inputs, groups before `chunk` filled in
         chunk: int,
-    ) -> Float64Array:
-        """Evaluate channel network `chunk`.
-
-        Args:
-            hash_net: outputs of the hash context network.
-            previous: `[N, chunk * chunk_dim] float64` dequantized values of earlier chunks.
-            chunk: 0-based channel group.
+    ) -> FloatArray:
+        """Evaluate channel network `chunk` (0-based).
 
         Returns:
             `[N, 3 chunk_dim]`: mean, scale, mixture logit.
         """
-        inputs = np.concatenate([previous, hash_net.feature], axis=1)
-        hidden = _leaky_relu(_affine(self.context.channel_hidden[chunk], inputs))
-        return _affine(self.context.channel_out[chunk], hidden)
+        F, known = self.config.feature_dim, chunk * self.config.chunk_dim
+        used = np.concatenate([inputs[:, :known], inputs[:, F:]], axis=1)
+        return evaluate(self.context.channels[chunk], used, 0, self.product)
 
     def offset_net(self, context: AnchorContext) -> GaussianValues:
         """Return mean and scale of the offsets, each `[N, 3K]`."""
-        hidden = _leaky_relu(_affine(self.context.offset_hidden, context.hash_features))
-        out = _affine(self.context.offset_out, hidden)
+        inputs = context.hash_features.astype(np.float32)
+        out = evaluate(self.context.offset, inputs, 0, self.product)
         half = 3 * self.config.num_offsets
         return GaussianValues(mean=out[:, :half], scale=out[:, half:])
 
     def feature_trit_logits(
         self,
-        context: AnchorContext,
-        coarse: Float64Array,  # [N, F]
+        hash_features: npt.NDArray[np.int16],  # [N, G]
+        coarse: FloatArray,  # [N, F] dequantized
         level: int,
-    ) -> Float64Array:
-        """Return `[N, F, 3]` logits of refining dequantized features `coarse` to `level`."""
-        weights = self.context
-        inputs = np.concatenate([context.hash_features, coarse], axis=1)
-        gain = weights.feature_trit_gain[level - 1].astype(np.float64)
-        hidden = np.maximum(_affine(weights.feature_trit_hidden, inputs) * gain, 0.0)
-        return _affine(weights.feature_trit_out, hidden).reshape(len(coarse), -1, 3)
+    ) -> FloatArray:
+        """Return `[N, F, 3]` logits of refining features to the step of `level`."""
+        known = quantize_inputs(coarse, self.context.feature_input)
+        inputs = np.concatenate([hash_features.astype(np.float32), known], axis=1)
+        out = evaluate(self.context.feature_trits, inputs, level - 1, self.product)
+        return out.reshape(len(coarse), -1, 3)
 
     def scaling_trit_logits(
         self,
-        context: AnchorContext,
-        coarse: Float64Array,  # [N, 6]
+        hash_features: npt.NDArray[np.int16],  # [N, G]
+        coarse: FloatArray,  # [N, 6] world units
         level: int,
-    ) -> Float64Array:
-        """Return `[N, 6, 3]` logits of refining dequantized scaling `coarse` to `level`."""
-        weights = self.context
-        inputs = np.concatenate([context.hash_features, coarse / self.length_unit], axis=1)
-        gain = weights.scaling_trit_gain[level - 1].astype(np.float64)
-        hidden = np.maximum(_affine(weights.scaling_trit_hidden, inputs) * gain, 0.0)
-        return _affine(weights.scaling_trit_out, hidden).reshape(len(coarse), -1, 3)
-
-
-def _affine(layer: Dense, inputs: Float64Array) -> Float64Array:
-    product: Float64Array = inputs @ layer.weight.T.astype(np.float64)
-    return product + layer.bias.astype(np.float64)
-
-
-def _leaky_relu(values: Float64Array) -> Float64Array:
-    return np.where(values < 0, values * LEAKY_SLOPE, values)
+    ) -> FloatArray:
+        """Return `[N, 6, 3]` logits of refining scaling to the step of `level`."""
+        known = quantize_inputs(coarse, self.context.scaling_input)
+        inputs = np.concatenate([hash_features.astype(np.float32), known], axis=1)
+        out = evaluate(self.context.scaling_trits, inputs, level - 1, self.product)
+        return out.reshape(len(coarse), -1, 3)

@@ -1,11 +1,12 @@
-"""Distributions the coder knows: integer parameters in, 16-bit cumulative values out.
+"""Distributions the coder knows: compact integer parameters of symbols in, their intervals out.
 
 Each symbol i has a strictly increasing integer cumulative function c with c = 0 below its first
-symbol and 65536 above its last. Nothing here touches a float. FORMAT.md §6.
+symbol and 65536 above its last. Nothing here touches a float. FORMAT.md §6. The decoders' search
+is in `lockstep_laws.py` (numpy) and `native/*.c`.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,55 +14,46 @@ import numpy.typing as npt
 from .tables import NORMAL_BITS, NORMAL_RANGE, NORMAL_UNITS, SCALE_SHIFT, VALUE_UNITS, Tables
 
 __all__ = [
+    "CodedSymbols",
     "Distribution",
-    "Found",
     "Intervals",
     "MixtureDistribution",
     "TableDistribution",
     "TritDistribution",
+    "WindowLaw",
+    "coded_symbols",
 ]
 
 Int64Array = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer[Any]]
 
 TOTAL = 1 << 16
 """Sum of all probabilities."""
 WINDOW = 2048
 """Most symbols of a mixture's window."""
+WEIGHT_TOTAL = 256
+"""Sum of the two weights of a mixture."""
 HALF_RANGE = NORMAL_RANGE * NORMAL_UNITS
+Selection = slice | Int64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intervals:
-    """Cumulative values below and above each symbol."""
+    """Cumulative values around each symbol, as the encoder takes them."""
 
-    low: Int64Array
-    high: Int64Array
+    low: npt.NDArray[np.uint16]
+    """Below the symbol."""
+    last: npt.NDArray[np.uint16]
+    """Above the symbol, less 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Result of a search: symbols and their intervals."""
+class CodedSymbols:
+    """What the encoder writes for symbols."""
 
-    symbols: Int64Array
-    low: Int64Array
-    high: Int64Array
-
-
-class Distribution(Protocol):
-    """What encoders and the numpy decoder ask of a distribution over `count` symbols."""
-
-    @property
-    def count(self) -> int:
-        """Number of symbols it describes."""
-        ...
-
-    def intervals(self, symbols: Int64Array) -> Intervals:
-        """Return the intervals of all `count` symbols, each inside its alphabet."""
-        ...
-
-    def search(self, at: slice, span: Int64Array, offset: Int64Array) -> Found:
-        """Find, for symbols `at`, the largest x with `span * c(x) >> 16 <= offset`."""
-        ...
+    intervals: Intervals
+    beyond: npt.NDArray[np.int32] | None
+    """For mixtures: distance past the end of the window for symbols at or past it, else -1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,159 +62,186 @@ class TableDistribution:
 
     tables: Int64Array
     """`[T, L + 1]` cumulative, first 0, last 65536; equal neighbours are impossible symbols."""
-    index: Int64Array  # [count] row of each symbol
+    index: IntArray  # [count] row of each symbol
 
     @property
     def count(self) -> int:
         """Number of symbols."""
         return len(self.index)
 
-    def intervals(self, symbols: Int64Array) -> Intervals:
+    def intervals(self, symbols: IntArray) -> Intervals:
         """Look up both ends."""
-        return Intervals(
-            low=self.tables[self.index, symbols], high=self.tables[self.index, symbols + 1]
-        )
-
-    def search(self, at: slice, span: Int64Array, offset: Int64Array) -> Found:
-        """Bisect the rows."""
-        rows = self.index[at]
-        low = np.zeros(len(rows), dtype=np.int64)
-        high = np.full(len(rows), self.tables.shape[1] - 1, dtype=np.int64)
-        for _ in range((self.tables.shape[1] - 2).bit_length()):
-            middle = (low + high) >> 1
-            below = (span * self.tables[rows, middle]) >> 16 <= offset
-            low = np.where(below, middle, low)
-            high = np.where(below, high, middle)
-        return Found(symbols=low, low=self.tables[rows, low], high=self.tables[rows, low + 1])
+        low, high = self.tables[self.index, symbols], self.tables[self.index, symbols + 1]
+        return _intervals(low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TritDistribution:
     """Three symbols with their own probabilities each time."""
 
-    first: Int64Array  # [count] c(1)
-    second: Int64Array  # [count] c(2)
+    below: npt.NDArray[np.uint16]  # [count, 3] of `quantization.trit_parameters`
+    tables: Tables
 
     @classmethod
-    def from_parameters(
-        cls,
-        below: Int64Array,  # [count, 3]
-        tables: Tables,
-    ) -> "TritDistribution":
-        """Build from quantized logits (`quantization.trit_parameters`)."""
-        powers = tables.exp[below]
-        total = powers.sum(axis=1)
-        first = 1 + powers[:, 0] * (TOTAL - 3) // total
-        second = 2 + (powers[:, 0] + powers[:, 1]) * (TOTAL - 3) // total
-        return cls(first=first, second=second)
+    def from_parameters(cls, below: IntArray, tables: Tables) -> "TritDistribution":
+        """Build from `[count, 3]` distances below the largest logit, 0..511 in 1/32."""
+        return cls(below=np.ascontiguousarray(below, dtype=np.uint16), tables=tables)
 
     @property
     def count(self) -> int:
         """Number of symbols."""
-        return len(self.first)
+        return len(self.below)
 
-    def intervals(self, symbols: Int64Array) -> Intervals:
+    def boundaries(self, at: Selection) -> Int64Array:
+        """Return c(1) and c(2) of some symbols, `[2, n]`."""
+        powers = self.tables.exp[self.below[at].T]
+        sums = np.cumsum(powers, axis=0)
+        inner: Int64Array = sums[:2] * (TOTAL - 3) // sums[2]
+        inner[0] += 1
+        inner[1] += 2
+        return inner
+
+    def intervals(self, symbols: IntArray) -> Intervals:
         """Choose among 0, c(1), c(2), 65536."""
-        low = np.where(symbols == 0, 0, np.where(symbols == 1, self.first, self.second))
-        high = np.where(symbols == 0, self.first, np.where(symbols == 1, self.second, TOTAL))
-        return Intervals(low=low, high=high)
-
-    def search(self, at: slice, span: Int64Array, offset: Int64Array) -> Found:
-        """Compare with both inner boundaries."""
-        first, second = self.first[at], self.second[at]
-        above = (span * first) >> 16 <= offset
-        last = (span * second) >> 16 <= offset
-        low = np.where(last, second, np.where(above, first, 0))
-        high = np.where(last, TOTAL, np.where(above, second, first))
-        return Found(symbols=above.astype(np.int64) + last, low=low, high=high)
+        first, second = self.boundaries(slice(None))
+        low = np.where(symbols == 0, 0, np.where(symbols == 1, first, second))
+        high = np.where(symbols == 0, first, np.where(symbols == 1, second, TOTAL))
+        return _intervals(low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixtureDistribution:
-    """Mixture of two Gaussians over a window [low, high] of integers; its ends are escapes."""
+    """Mixture of two Gaussians over a window of integers, derived from them; its ends escape."""
 
-    mean: Int64Array  # [2, count] 1/256 steps
-    inverse: Int64Array  # [2, count] inverse sigma of the table bank
-    weight: Int64Array  # [2, count] in 1/256, sum 256
-    low: Int64Array  # [count]
-    high: Int64Array  # [count]
+    mean: npt.NDArray[np.int32]  # [2, count] 1/256 steps, at most 2**23 in magnitude
+    scale: npt.NDArray[np.uint16]  # [2, count] index of the scale table
+    weight: npt.NDArray[np.int16]  # [count] of component 0 in 1/256; a weight of 0 drops it
     tables: Tables
 
     @classmethod
     def from_parameters(
         cls,
-        mean: Int64Array,  # [2, count] 1/256 steps
-        scale: Int64Array,  # [2, count] index 0..255
-        weight: Int64Array,  # [count] 0..256, of component 0
+        mean: IntArray,  # [2, count] 1/256 steps
+        scale: IntArray,  # [2, count] index 0..303
+        weight: IntArray,  # [count] 0..256, of component 0
         tables: Tables,
     ) -> "MixtureDistribution":
-        """Derive the windows; a component of weight 0 is replaced by the other."""
-        first, second = weight == 0, weight == 256
-        mean = np.stack([np.where(first, mean[1], mean[0]), np.where(second, mean[0], mean[1])])
-        scale = np.stack(
-            [np.where(first, scale[1], scale[0]), np.where(second, scale[0], scale[1])]
-        )
-        reach = tables.reach[scale]
-        centre = (weight * mean[0] + (256 - weight) * mean[1]) >> 16
+        """Build from the parameters of two components."""
         return cls(
-            mean=mean,
-            inverse=tables.inverse_scale[scale],
-            weight=np.stack([weight, 256 - weight]),
-            low=np.maximum((mean - reach).min(axis=0) >> 8, centre - (WINDOW // 2 - 1)),
-            high=np.minimum(-((-(mean + reach).max(axis=0)) >> 8), centre + WINDOW // 2),
+            mean=np.asarray(mean, dtype=np.int32),
+            scale=np.asarray(scale, dtype=np.uint16),
+            weight=np.asarray(weight, dtype=np.int16),
             tables=tables,
         )
 
     @classmethod
-    def single(cls, mean: Int64Array, scale: Int64Array, tables: Tables) -> "MixtureDistribution":
+    def single(cls, mean: IntArray, scale: IntArray, tables: Tables) -> "MixtureDistribution":
         """Build from one Gaussian per symbol."""
-        weight = np.full(len(mean), 256, dtype=np.int64)
-        return cls.from_parameters(np.stack([mean, mean]), np.stack([scale, scale]), weight, tables)
+        shape = (2, len(mean))
+        return cls(
+            mean=np.broadcast_to(np.asarray(mean, dtype=np.int32), shape),
+            scale=np.broadcast_to(np.asarray(scale, dtype=np.uint16), shape),
+            weight=np.full(len(mean), WEIGHT_TOTAL, dtype=np.int16),
+            tables=tables,
+        )
 
     @property
     def count(self) -> int:
         """Number of symbols."""
-        return len(self.low)
+        return len(self.weight)
 
-    def intervals(self, symbols: Int64Array) -> Intervals:
-        """Evaluate both ends; symbols must lie in their windows."""
-        high = self._cumulative(symbols + 1)
-        return Intervals(
-            low=self._cumulative(symbols),
-            high=np.where(symbols == self.high, TOTAL, high),
-        )
+    def law(self, at: Selection) -> "WindowLaw":
+        """Return window and cumulative function of some symbols."""
+        weight = self.weight[at].astype(np.int64)
+        if (weight == WEIGHT_TOTAL).all():
+            parts = [_component(self, 0, at)]
+            weights = [weight]
+        else:
+            (mean0, scale0), (mean1, scale1) = _component(self, 0, at), _component(self, 1, at)
+            first, second = weight == 0, weight == WEIGHT_TOTAL
+            parts = [
+                (np.where(first, mean1, mean0), np.where(first, scale1, scale0)),
+                (np.where(second, mean0, mean1), np.where(second, scale0, scale1)),
+            ]
+            weights = [weight, WEIGHT_TOTAL - weight]
+        return _window_law(parts, weights, self.tables)
 
-    def search(self, at: slice, span: Int64Array, offset: Int64Array) -> Found:
-        """Bisect the windows."""
-        part = self._rows(at)
-        low, high = part.low, part.high + 1
-        below_low, above_high = np.zeros_like(low), np.full_like(low, TOTAL)
-        for _ in range(int((high - low).max() - 1).bit_length()):
-            middle = (low + high) >> 1
-            value = part._cumulative(middle)
-            below = (span * value) >> 16 <= offset
-            low = np.where(below, middle, low)
-            below_low = np.where(below, value, below_low)
-            high = np.where(below, high, middle)
-            above_high = np.where(below, above_high, value)
-        return Found(symbols=low, low=below_low, high=above_high)
+    def intervals(self, symbols: IntArray) -> Intervals:
+        """Evaluate both ends; symbols outside their window count as its end."""
+        return _coded_mixture(self, symbols).intervals
 
-    def _rows(self, at: slice) -> "MixtureDistribution":
-        return MixtureDistribution(
-            mean=self.mean[:, at],
-            inverse=self.inverse[:, at],
-            weight=self.weight[:, at],
-            low=self.low[at],
-            high=self.high[at],
-            tables=self.tables,
-        )
 
-    def _cumulative(self, symbols: Int64Array) -> Int64Array:
-        place = symbols * VALUE_UNITS - VALUE_UNITS // 2
-        z = ((place - self.mean) * self.inverse) >> SCALE_SHIFT
-        z += HALF_RANGE
-        # Clipping here is the clip of z to -HALF_RANGE..HALF_RANGE.
-        parts = np.take(self.tables.normal, z, mode="clip") * self.weight
-        free = TOTAL - 1 - (self.high - self.low)
-        value = (((parts[0] + parts[1]) * free) >> (NORMAL_BITS + 8)) + (symbols - self.low)
-        return np.where(symbols <= self.low, 0, value)
+Distribution = MixtureDistribution | TritDistribution | TableDistribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowLaw:
+    """Windows of mixtures; places are symbols less `low`, 0..`width`."""
+
+    low: Int64Array  # [n]
+    width: Int64Array  # [n]
+    step: Int64Array
+    start: Int64Array
+    """`[components, n]`: entry of the normal table = (place * step + start) >> 20, clipped."""
+    weight: Int64Array  # [components, n] in 1/256, times the free part of 65536
+    clipped: bool
+    """Whether a window ends before its tails: the mass below place 0 may then count."""
+    tables: Tables
+
+    def cumulative(self, place: Int64Array) -> Int64Array:
+        """Return c at each place, 0..width + 1."""
+        entry = (place * self.step + self.start) >> SCALE_SHIFT
+        parts = np.take(self.tables.normal, entry, mode="clip") * self.weight
+        value = (parts.sum(axis=0) >> (NORMAL_BITS + 8)) + place
+        return np.where(place <= 0, 0, np.where(place > self.width, TOTAL, value))
+
+
+def coded_symbols(distribution: Distribution, symbols: IntArray) -> CodedSymbols:
+    """Return the intervals of symbols inside their alphabets and what lies beyond windows."""
+    if isinstance(distribution, MixtureDistribution):
+        return _coded_mixture(distribution, symbols)
+    return CodedSymbols(intervals=distribution.intervals(symbols), beyond=None)
+
+
+def _coded_mixture(distribution: MixtureDistribution, symbols: IntArray) -> CodedSymbols:
+    law = distribution.law(slice(None))
+    place = symbols - law.low
+    beyond = np.maximum(np.maximum(-place, place - law.width), -1)
+    place = np.clip(place, 0, law.width)
+    found = _intervals(law.cumulative(place), law.cumulative(place + 1))
+    return CodedSymbols(intervals=found, beyond=beyond.astype(np.int32))
+
+
+def _component(law: MixtureDistribution, k: int, at: Selection) -> tuple[Int64Array, Int64Array]:
+    return law.mean[k][at].astype(np.int64), law.scale[k][at].astype(np.int64)
+
+
+def _window_law(
+    parts: list[tuple[Int64Array, Int64Array]], weights: list[Int64Array], tables: Tables
+) -> WindowLaw:
+    reach = [tables.reach[scale] for _, scale in parts]
+    centre = sum((w * mean for w, (mean, _) in zip(weights, parts, strict=True)), start=np.int64(0))
+    centre = centre >> 16
+    lows = [mean - r for (mean, _), r in zip(parts, reach, strict=True)]
+    highs = [mean + r for (mean, _), r in zip(parts, reach, strict=True)]
+    tail_low = np.minimum(lows[0], lows[-1]) >> 8
+    low = np.maximum(tail_low, centre - (WINDOW // 2 - 1))
+    high = np.minimum(-(-np.maximum(highs[0], highs[-1]) >> 8), centre + WINDOW // 2)
+    free = TOTAL - 1 - (high - low)
+    inverse = np.stack([tables.inverse_scale[scale] for _, scale in parts])
+    place = low * VALUE_UNITS - VALUE_UNITS // 2
+    start = (place - np.stack([mean for mean, _ in parts])) * inverse
+    start += HALF_RANGE << SCALE_SHIFT
+    return WindowLaw(
+        low=low,
+        width=high - low,
+        step=inverse * VALUE_UNITS,
+        start=start,
+        weight=np.stack(weights) * free,
+        clipped=bool((low > tail_low).any()),
+        tables=tables,
+    )
+
+
+def _intervals(low: Int64Array, high: Int64Array) -> Intervals:
+    return Intervals(low=low.astype(np.uint16), last=(high - 1).astype(np.uint16))

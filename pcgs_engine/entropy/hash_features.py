@@ -1,126 +1,154 @@
-"""Hash features of anchor positions: positions in, `[N, G]` float64 out. Numpy float64 twin.
+"""Hash features of anchors: lattice positions in, `[N, G]` integers of 1/512 out. FORMAT.md §8.1.
 
-Rules: docs/design.md, "Hash grid"; FORMAT.md §8.1. The trainable float twin is `model/hash_grid`.
+Integers only, so every machine finds the same ones; the native library does the same work faster.
+The trainable float twin is `model/hash_grid`.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..config import HashGridConfig
-from .weights import HashGridWeights
+from ..errors import MalformedError
+from .backend import EntropyBackend, best_backend
+from .hash_levels import GridLevel, grid_entries, grid_levels
+from .native_hash_grid import hash_features_native
+from .weights import BOX_UNITS, HashGridWeights
 
-__all__ = ["GridLevel", "grid_entries", "grid_levels", "hash_features"]
+__all__ = ["HASH_UNITS", "GridLevel", "check_grid", "grid_entries", "grid_levels", "hash_features"]
 
-Float64Array = npt.NDArray[np.float64]
+Int16Array = npt.NDArray[np.int16]
+Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
+HASH_UNITS = 512
+"""Features are integers of 1/this, -512..512."""
 PRIMES = (1, 2654435761, 805459861)
 """Multipliers of the spatial hash. Source: facts §2.1."""
+CELL_BITS = 8
+"""Places between vertices are integers of 1/256."""
 BATCH = 8192
 """Positions evaluated at once: bounds memory, does not change results."""
+LARGEST_BOX, LARGEST_CORNER = 1 << 32, 1 << 40
+"""Bounds of the box in 1/256 cells; products stay below 2**57."""
+FIELD_BITS = 32
+"""Two features share an integer; sums of weights are at most 2**24."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridLevel:
-    """One resolution of the grid and its rows in the flat table."""
+def check_grid(grid: HashGridWeights) -> None:
+    """Check what `hash_features` relies on.
 
-    axes: tuple[int, ...]
-    """Coordinates it looks at: (0, 1, 2), or two of them for a plane."""
-    resolution: int
-    start: int
-    """First row in the flat table."""
-    entries: int
-    """Rows of this level."""
-
-    @property
-    def dense(self) -> bool:
-        """Whether every vertex has a row of its own."""
-        return bool(self.resolution ** len(self.axes) <= self.entries)
-
-
-def grid_levels(config: HashGridConfig) -> tuple[GridLevel, ...]:
-    """Return the levels in table order: 3-D, then planes xy, xz, yz."""
-    plans: list[tuple[tuple[int, ...], int, int]] = [
-        ((0, 1, 2), r, config.log2_table_3d) for r in config.resolutions_3d
-    ]
-    planes: tuple[tuple[int, ...], ...] = ((0, 1), (0, 2), (1, 2))
-    for plane in planes:
-        plans += [(plane, r, config.log2_table_2d) for r in config.resolutions_2d]
-    levels: list[GridLevel] = []
-    start = 0
-    for axes, resolution, log2_table in plans:
-        entries = min(2**log2_table, resolution ** len(axes))
-        entries += -entries % 8
-        levels.append(GridLevel(axes=axes, resolution=resolution, start=start, entries=entries))
-        start += entries
-    return tuple(levels)
-
-
-def grid_entries(config: HashGridConfig) -> int:
-    """Return the number of rows of the flat table."""
-    last = grid_levels(config)[-1]
-    return last.start + last.entries
+    Raises:
+        MalformedError: the box is larger than 2**32 units, or the signs do not fill the grid.
+    """
+    if not ((grid.box_size >= 0) & (grid.box_size <= LARGEST_BOX)).all():
+        raise MalformedError(
+            f"hash grid box has size {grid.box_size.tolist()}, wanted 0..{LARGEST_BOX}"
+        )
+    if int(np.abs(grid.box_low).max()) > LARGEST_CORNER:
+        raise MalformedError(
+            f"hash grid box begins at {grid.box_low.tolist()}, wanted at most {LARGEST_CORNER}"
+        )
+    wanted = (grid_entries(grid.config), grid.config.features_per_level)
+    if grid.signs.shape != wanted:
+        raise MalformedError(f"hash grid has {grid.signs.shape} signs, wanted {wanted}")
 
 
 def hash_features(
     grid: HashGridWeights,
-    positions: Float64Array,  # [N, 3]
-) -> Float64Array:
+    lattice: Int32Array,  # [N, 3]
+    backend: EntropyBackend | None = None,
+) -> Int16Array:
     """Evaluate the grid.
 
     Args:
         grid: signs and box.
-        positions: `[N, 3] float64`, world units.
+        lattice: `[N, 3] int32` lattice coordinates.
+        backend: who computes; by default the fastest here. All give the same integers.
 
     Returns:
-        `[N, G] float64`, levels concatenated; zeros outside the box.
+        `[N, G] int16` of 1/512, levels concatenated; zeros outside the box.
+
+    Raises:
+        MalformedError: see `check_grid`.
     """
+    check_grid(grid)
     levels = grid_levels(grid.config)
+    if (backend or best_backend()) is EntropyBackend.NATIVE:
+        return hash_features_native(grid, levels, lattice)
     width = grid.config.features_per_level
-    signs = grid.signs.astype(np.float64)
-    low = grid.box_min.astype(np.float64)
-    size = grid.box_max.astype(np.float64) - low
-    size[size <= 0] = 1.0
-    result = np.zeros((len(positions), width * len(levels)))
-    for begin in range(0, len(positions), BATCH):
-        unit = (positions[begin : begin + BATCH] - low) / size
-        inside: npt.NDArray[np.bool_] = np.all((unit >= 0) & (unit <= 1), axis=1)
-        unit = np.where(inside[:, None], unit, 0.5)
+    packed = _packed_signs(grid.signs)
+    result = np.zeros((len(lattice), width * len(levels)), dtype=np.int16)
+    for begin in range(0, len(lattice), BATCH):
+        units = lattice[begin : begin + BATCH].T.astype(np.int64) * BOX_UNITS
+        units -= grid.box_low[:, None]
+        inside = ((units >= 0) & (units <= grid.box_size[:, None])).all(axis=0)
+        rows = begin + np.flatnonzero(inside)
+        units = np.ascontiguousarray(units[:, inside])
         for i, level in enumerate(levels):
-            values = _level_features(level, signs, unit)
-            values[~inside] = 0.0
-            result[begin : begin + BATCH, i * width : (i + 1) * width] = values
+            values = _level_features(level, packed, units, grid.box_size)
+            result[rows, i * width : (i + 1) * width] = values[:width].T
     return result
 
 
-def _level_features(level: GridLevel, signs: Float64Array, unit: Float64Array) -> Float64Array:
-    place = unit[:, list(level.axes)] * (level.resolution - 2) + 0.5
-    cell = np.floor(place).astype(np.int64)
-    fraction = place - cell
-    total = np.zeros((len(unit), signs.shape[1]))
-    weight_sum = np.zeros(len(unit))
-    for corner in range(2 ** len(level.axes)):
-        weight = np.ones(len(unit))
-        vertex = cell.copy()
-        for axis in range(len(level.axes)):
-            upper = corner >> axis & 1
-            vertex[:, axis] += upper
-            weight *= fraction[:, axis] if upper else 1.0 - fraction[:, axis]
-        weight[((vertex <= 0) | (vertex >= level.resolution - 1)).any(axis=1)] = 0.0
-        total += weight[:, None] * signs[level.start + _rows(level, vertex)]
+def _packed_signs(signs: npt.NDArray[np.int8]) -> Int64Array:
+    """Return `[pairs, rows]`: 1 for a positive sign, two features in one integer."""
+    positive = (signs > 0).astype(np.int64).T
+    if len(positive) % 2:
+        positive = np.concatenate([positive, np.zeros_like(positive[:1])])
+    return np.ascontiguousarray(positive[0::2] | positive[1::2] << FIELD_BITS)
+
+
+def _level_features(
+    level: GridLevel,
+    packed: Int64Array,  # [pairs, rows]
+    units: Int64Array,  # [3, n] 1/256 cells from the corner of the box
+    box_size: Int64Array,
+) -> Int16Array:
+    axes = list(level.axes)
+    places = units[axes] * ((level.resolution - 2) << CELL_BITS)
+    places //= np.maximum(box_size[axes], 1)[:, None]
+    places += 1 << (CELL_BITS - 1)
+    cells, upper = places >> CELL_BITS, places & ((1 << CELL_BITS) - 1)
+    # Vertices on or beyond the border have weight 0.
+    sides = []
+    for side in (0, 1):
+        weight = upper if side else (1 << CELL_BITS) - upper
+        vertex = cells + side
+        sides.append(weight * ((vertex > 0) & (vertex < level.resolution - 1)))
+    keys = [_axis_keys(level, k, cells[k]) for k in range(len(axes))]
+    positive = np.zeros((len(packed), units.shape[1]), dtype=np.int64)
+    weight_sum = np.zeros(units.shape[1], dtype=np.int64)
+    for corner in range(2 ** len(axes)):
+        chosen = [corner >> k & 1 for k in range(len(axes))]
+        weight = sides[chosen[0]][0] * sides[chosen[1]][1]
+        row = _joined(level, keys[0][chosen[0]], keys[1][chosen[1]])
+        if len(axes) == 3:
+            weight *= sides[chosen[2]][2]
+            row = _joined(level, row, keys[2][chosen[2]])
+        if not level.dense:
+            row &= level.entries - 1  # hashed levels have a power of two of entries
+        row += level.start
         weight_sum += weight
-    empty = weight_sum == 0
-    return np.where(empty[:, None], 0.0, total / np.where(empty, 1.0, weight_sum)[:, None])
+        for k, column in enumerate(packed):
+            positive[k] += weight * column.take(row, mode="clip")
+    return _rounded(positive, weight_sum)
 
 
-def _rows(level: GridLevel, vertex: Int64Array) -> Int64Array:
-    if level.dense:
-        strides = level.resolution ** np.arange(vertex.shape[1], dtype=np.int64)
-        rows: Int64Array = (vertex * strides).sum(axis=1)
-        return rows
-    key = np.zeros(len(vertex), dtype=np.int64)
-    for axis in range(vertex.shape[1]):
-        key ^= vertex[:, axis] * PRIMES[axis]
-    return (key & 0xFFFFFFFF) % level.entries
+def _axis_keys(level: GridLevel, axis: int, cell: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return what the lower and the upper vertex of an axis add to the row."""
+    factor = level.resolution**axis if level.dense else PRIMES[axis]
+    lower = cell * factor
+    return lower, lower + factor
+
+
+def _joined(level: GridLevel, one: Int64Array, other: Int64Array) -> Int64Array:
+    return one + other if level.dense else one ^ other
+
+
+def _rounded(positive: Int64Array, weight_sum: Int64Array) -> Int16Array:
+    """Return round(512 (positive - negative) / weight_sum), halves upwards, per feature."""
+    low = positive & ((1 << FIELD_BITS) - 1)
+    sums = np.stack([low, positive >> FIELD_BITS], axis=1).reshape(-1, positive.shape[1])
+    total = 2 * sums - weight_sum
+    units = (total * (2 * HASH_UNITS) + weight_sum) // np.maximum(2 * weight_sum, 1)
+    found: Int16Array = units.astype(np.int16)
+    return found

@@ -1,7 +1,7 @@
 """Range encoder in numpy: symbol intervals in, one byte string per lane out. FORMAT.md §5.
 
-Lanes (independent pieces of `lane_length` symbols) advance in lockstep; the bytes are those of
-torchac on the same symbols (docs/FORMAT.md).
+Lanes (independent pieces of the symbols) advance in lockstep; the bytes are those of torchac on the
+same symbols (docs/FORMAT.md).
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .distribution import Intervals
+from .lane_layout import lockstep_order
 
 __all__ = ["encode_lanes_numpy"]
 
 Int64Array = npt.NDArray[np.int64]
 
 MASK32 = 0xFFFFFFFF
-LANES_AT_ONCE = 256
-"""Lanes coded in one pass: bounds memory, does not change bytes."""
+SYMBOLS_AT_ONCE = 1 << 20
+"""Symbols coded together: bounds memory, does not change bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,50 +34,55 @@ class _Events:
     pending: Int64Array
 
 
-def encode_lanes_numpy(intervals: Intervals, lane_length: int) -> list[bytes]:
-    """Encode each run of `lane_length` symbols (the last may be shorter) by itself."""
+def encode_lanes_numpy(
+    intervals: Intervals,
+    bounds: Int64Array,  # [lanes + 1]
+) -> list[bytes]:
+    """Encode symbols `bounds[j]` .. `bounds[j + 1] - 1` as lane j, each by itself."""
     result: list[bytes] = []
-    block = lane_length * LANES_AT_ONCE
-    for begin in range(0, len(intervals.low), block):
-        part = Intervals(
-            low=intervals.low[begin : begin + block], high=intervals.high[begin : begin + block]
-        )
-        result += _collect_bytes(_run(part, lane_length))
+    begin, lanes = 0, len(bounds) - 1
+    while begin < lanes:
+        most = int(bounds[begin]) + SYMBOLS_AT_ONCE
+        end = max(int(np.searchsorted(bounds, most, side="right")) - 1, begin + 1)
+        result += _collect_bytes(_run(intervals, bounds[begin : end + 1]))
+        begin = end
     return result
 
 
-def bit_length(values: Int64Array) -> Int64Array:
+def _bit_length(values: Int64Array) -> Int64Array:
     """Return the bit length of integers in 0..2**53."""
     return np.frexp(values.astype(np.float64))[1].astype(np.int64)
 
 
-def _run(intervals: Intervals, lane_length: int) -> _Events:
-    total = len(intervals.low)
-    lanes = -(-total // lane_length)
-    steps = min(lane_length, total)
+def _run(intervals: Intervals, bounds: Int64Array) -> _Events:
+    order = lockstep_order(bounds)
+    lows = intervals.low[order.symbols].astype(np.int64)
+    highs = intervals.last[order.symbols].astype(np.int64) + 1
+    lanes, steps = len(order.rank), len(order.ends) - 1
     shape = (steps + 1, lanes)
     bits, count, pending = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     low, high = np.zeros(lanes, dtype=np.int64), np.full(lanes, MASK32, dtype=np.int64)
     waiting = np.zeros(lanes, dtype=np.int64)
     for step in range(steps):
-        below = intervals.low[step::lane_length]
-        active = len(below)
+        at = slice(int(order.ends[step]), int(order.ends[step + 1]))
+        active = at.stop - at.start
         start, span = low[:active], high[:active] - low[:active] + 1
-        top = start - 1 + ((span * intervals.high[step::lane_length]) >> 16)
-        start = start + ((span * below) >> 16)
-        same = 32 - bit_length(start ^ top)
+        top = start - 1 + ((span * highs[at]) >> 16)
+        start = start + ((span * lows[at]) >> 16)
+        same = 32 - _bit_length(start ^ top)
         bits[step, :active], count[step, :active] = start, same
         held = waiting[:active]
         pending[step, :active] = np.where(same > 0, held, 0)
         start = (start << same) & MASK32
         top = ((top << same) & MASK32) | ((1 << same) - 1)
-        middle = 32 - bit_length(~((start << 1) & ~(top << 1)) & MASK32)
+        middle = 32 - _bit_length(~((start << 1) & ~(top << 1)) & MASK32)
         waiting[:active] = np.where(same > 0, 0, held) + middle
         low[:active] = (start << middle) & 0x7FFFFFFF
         high[:active] = ((top << middle) & MASK32) | ((1 << middle) - 1) | 0x80000000
     bits[steps] = np.where(low < 0x40000000, 0, 0x80000000)
     count[steps], pending[steps] = 1, waiting + 1
-    return _Events(bits=bits, count=count, pending=pending)
+    back = np.argsort(order.rank)
+    return _Events(bits=bits[:, back], count=count[:, back], pending=pending[:, back])
 
 
 def _collect_bytes(events: _Events) -> list[bytes]:

@@ -4,15 +4,22 @@ The wire format's oracle. Each symbol becomes an explicit row of a four-column C
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import DeviceError
 from .distribution import TOTAL, Intervals
 
 __all__ = ["encode_lanes_torchac"]
 
+EMPTY_LANE = b"\x40"
+"""The range code of no symbols; torchac wants one at least."""
 
-def encode_lanes_torchac(intervals: Intervals, lane_length: int) -> list[bytes]:
-    """Encode each run of `lane_length` symbols by itself.
+
+def encode_lanes_torchac(
+    intervals: Intervals,
+    bounds: npt.NDArray[np.int64],  # [lanes + 1]
+) -> list[bytes]:
+    """Encode symbols `bounds[j]` .. `bounds[j + 1] - 1` as lane j, one call each.
 
     Raises:
         DeviceError: torchac cannot be imported here.
@@ -26,15 +33,13 @@ def encode_lanes_torchac(intervals: Intervals, lane_length: int) -> list[bytes]:
             f"torchac does not load here ({first}); install the extra `torchac` or choose "
             "--entropy-backend native"
         ) from error
-    last = intervals.high == TOTAL
-    rows = np.zeros((len(last), 4), dtype=np.int64)
+    last = intervals.last == TOTAL - 1
+    rows = np.zeros((len(last), 4), dtype=np.uint16)
     rows[:, 1] = np.where(last, 0, intervals.low)
-    rows[:, 2] = np.where(last, intervals.low, intervals.high)
-    matrix = torch.from_numpy(rows.astype(np.uint16).view(np.int16))
+    rows[:, 2] = np.where(last, intervals.low, intervals.last + 1)
+    matrix = torch.from_numpy(rows.view(np.int16))
     symbols = torch.from_numpy(np.where(last, 2, 1).astype(np.int16))
     return [
-        torchac.encode_int16_normalized_cdf(
-            matrix[i : i + lane_length], symbols[i : i + lane_length]
-        )
-        for i in range(0, len(last), lane_length)
+        torchac.encode_int16_normalized_cdf(matrix[a:b], symbols[a:b]) if b > a else EMPTY_LANE
+        for a, b in zip(bounds.tolist(), bounds[1:].tolist(), strict=False)
     ]

@@ -15,14 +15,15 @@ MAX_BYTES = 5
 
 def pack_varints(values: Int64Array) -> bytes:
     """Write seven bits a byte, lowest first; the top bit says that another byte follows."""
-    result = bytearray()
-    for value in values.tolist():
-        rest = value
-        while rest > 0x7F:
-            result.append(rest & 0x7F | 0x80)
-            rest >>= 7
-        result.append(rest)
-    return bytes(result)
+    columns = np.empty((len(values), MAX_BYTES), dtype=np.uint8)
+    kept = np.ones(columns.shape, dtype=np.bool_)
+    rest = np.asarray(values, dtype=np.int64)
+    for byte in range(MAX_BYTES):
+        following = rest >> 7
+        columns[:, byte] = (rest & 0x7F) | np.where(following > 0, 0x80, 0)
+        kept[:, byte] = (rest > 0) | (byte == 0)
+        rest = following
+    return columns[kept].tobytes()
 
 
 def unpack_varints(data: bytes, count: int, start: int = 0) -> tuple[Int64Array, int]:

@@ -118,7 +118,7 @@ class AttributeHead(nn.Module):
                     out[:, 0, c, row] = sign * slope / COLOR_FEATURE_GAIN
 
     def weights(self) -> HeadWeights:
-        """Return the weights rounded to float16 values, as the file stores them."""
+        """Return the weights as arrays; `levels/quantize_head.py` rounds them for the file."""
         return HeadWeights(
             **{name: dense_weights(getattr(self, name)) for name in LAYERS},
             distance_unit=float(np.float32(self.distance_unit)),
@@ -134,9 +134,8 @@ class AttributeHead(nn.Module):
 
 
 def dense_weights(layer: nn.Linear) -> Dense:
-    """Return a layer's weights rounded to float16 values (still float32 arrays)."""
-    arrays = [t.detach().cpu().numpy() for t in (layer.weight, layer.bias)]
-    weight, bias = (a.astype(np.float16).astype(np.float32) for a in arrays)
+    """Return a layer's weights as arrays of their own."""
+    weight, bias = (t.detach().cpu().numpy().copy() for t in (layer.weight, layer.bias))
     return Dense(weight=weight, bias=bias)
 
 

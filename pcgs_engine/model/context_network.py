@@ -1,20 +1,21 @@
 """The trainable context model: hash features in, steps and distribution parameters out.
 
-The decoder's twin is `entropy/context_model.py`; shapes in `entropy/weights.py`.
+The decoder's integer twin is `entropy/context_model.py`, made by `levels/calibrate.py`.
 Source: facts §2.2 (HAC++), §3.2 and §3.5 (PCGS).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from ..config import ModelConfig
 from ..entropy.context_model import LENGTH_UNIT_VOXELS, STEP_FLOOR
-from ..entropy.weights import ContextWeights
 from .attribute_head import dense_weights
+from .context_weights import ContextWeights
 from .distributions import gaussian_bits, mixture_bits, trinomial_bits
 
 __all__ = ["ContextNetwork", "Steps"]
@@ -201,10 +202,10 @@ class ContextNetwork(nn.Module):
         return (fine - coarse).clamp_min(0.0)
 
     def weights(self) -> ContextWeights:
-        """Return all weights rounded to float16 values, as the file stores them."""
+        """Return all weights as arrays."""
         return ContextWeights(
             hash_hidden=dense_weights(self.first.hidden),
-            hash_gain=_half(self.first.gain),
+            hash_gain=_array(self.first.gain),
             hash_out=dense_weights(self.first.out),
             step_hidden=dense_weights(self.step_hidden),
             step_out=dense_weights(self.step_out),
@@ -213,10 +214,10 @@ class ContextNetwork(nn.Module):
             channel_hidden=tuple(dense_weights(x) for x in self.channels.hidden),  # type: ignore[arg-type]
             channel_out=tuple(dense_weights(x) for x in self.channels.out),  # type: ignore[arg-type]
             feature_trit_hidden=dense_weights(self.feature_trits.hidden),
-            feature_trit_gain=_half(self.feature_trits.gain),
+            feature_trit_gain=_array(self.feature_trits.gain),
             feature_trit_out=dense_weights(self.feature_trits.out),
             scaling_trit_hidden=dense_weights(self.scaling_trits.hidden),
-            scaling_trit_gain=_half(self.scaling_trits.gain),
+            scaling_trit_gain=_array(self.scaling_trits.gain),
             scaling_trit_out=dense_weights(self.scaling_trits.out),
         )
 
@@ -237,5 +238,5 @@ def _fine_and_coarse(values: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     return coarse + (trits - 1) * step, coarse
 
 
-def _half(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return tensor.detach().cpu().numpy().astype(np.float16).astype(np.float32)
+def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
+    return tensor.detach().cpu().numpy().copy()

@@ -18,8 +18,18 @@ from .targets import TARGETS, Target, host_target
 
 __all__ = ["build_target", "main"]
 
-SOURCE = Path(__file__).parent / "coder.c"
-FLAGS = ("-std=c99", "-O3", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
+FOLDER = Path(__file__).parent
+SOURCES = tuple(sorted(FOLDER.glob("*.c")))
+# Float arithmetic is part of the format: no contraction, no fast-math.
+FLAGS = (
+    "-std=c99",
+    "-O3",
+    "-ffp-contract=off",
+    "-shared",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+)
 LOG = logging.getLogger(__name__)
 
 
@@ -34,11 +44,11 @@ def build_target(target: Target, folder: Path = LIBRARY_FOLDER) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         # Compiled aside and moved: a library that is loaded now stays whole.
         fresh = Path(scratch) / target.file_name
-        command = [*_compiler(target), *FLAGS, "-o", str(fresh), str(SOURCE)]
+        command = [*_compiler(target), *FLAGS, "-o", str(fresh), *map(str, SOURCES)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             line = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise DeviceError(f"{SOURCE.name} does not compile for {target.name}: {line}")
+            raise DeviceError(f"native library does not compile for {target.name}: {line}")
         fresh.replace(output)
     return output
 

@@ -1,18 +1,9 @@
-/* Range coder of .pcgs streams (FORMAT.md section 5): torchac's arithmetic code, lane by lane.
- * Plain C99, no allocation, no global state, no libc calls. Every read is bounded. */
+/* Range coder of .pcgs streams (FORMAT.md section 5): torchac's arithmetic code, lane by lane;
+ * tables and trits. Plain C99, no allocation, no global state, no libc calls, bounded reads. */
 
-#include <stdint.h>
+#include "range_code.h"
 
-#if defined(_WIN32)
-#define PCGS_API __declspec(dllexport)
-#else
-#define PCGS_API __attribute__((visibility("default")))
-#endif
-
-#define PCGS_ABI 2
-#define TOTAL 65536
-
-static inline int leading_zeros(uint32_t x) { return x ? __builtin_clz(x) : 32; }
+#define PCGS_ABI 3
 
 PCGS_API int32_t pcgs_abi(void) { return PCGS_ABI; }
 
@@ -43,12 +34,12 @@ static void put_repeated(BitWriter *w, int bit, int64_t count) {
     }
 }
 
-static void encode_lane(BitWriter *w, const int64_t *below, const int64_t *above, int64_t count) {
+static void encode_lane(BitWriter *w, const uint16_t *below, const uint16_t *last, int64_t count) {
     uint32_t low = 0, high = 0xFFFFFFFFu;
     int64_t pending = 0;
     for (int64_t i = 0; i < count; i++) {
         uint64_t span = (uint64_t)high - low + 1;
-        high = (uint32_t)(low - 1 + ((span * (uint64_t)above[i]) >> 16));
+        high = (uint32_t)(low - 1 + ((span * ((uint64_t)last[i] + 1)) >> 16));
         low = (uint32_t)(low + ((span * (uint64_t)below[i]) >> 16));
         int same = leading_zeros(low ^ high);
         if (same == 32) same = 31; /* impossible intervals only: stay defined */
@@ -69,20 +60,23 @@ static void encode_lane(BitWriter *w, const int64_t *below, const int64_t *above
             high = (high << middle) | ((1u << middle) - 1) | 0x80000000u;
         }
     }
-    int last = low >= 0x40000000u;
-    put_bits(w, (uint32_t)last, 1);
-    put_repeated(w, !last, pending + 1);
+    int last_bit = low >= 0x40000000u;
+    put_bits(w, (uint32_t)last_bit, 1);
+    put_repeated(w, !last_bit, pending + 1);
     if (w->filled > 0) put_bits(w, 0, 8 - w->filled);
 }
 
-/* Returns the bytes written, or -1 when `capacity` is too small. sizes: [lanes]. */
-PCGS_API int64_t pcgs_encode(const int64_t *below, const int64_t *above, int64_t count,
-                             int64_t lane_length, uint8_t *out, int64_t capacity, int64_t *sizes) {
+/* Cumulative values below each symbol and, less 1, above it; bounds [lanes + 1] symbols of each
+ * lane; sizes [lanes]. Codes lanes begin..end-1; returns the bytes, -1 where out is too small. */
+PCGS_API int64_t pcgs_encode(const uint16_t *below, const uint16_t *last, const int64_t *bounds,
+                             int64_t begin, int64_t end, uint8_t *out, int64_t capacity,
+                             int64_t *sizes) {
     BitWriter w = {out, 0, capacity, 0, 0};
-    for (int64_t begin = 0, lane = 0; begin < count; begin += lane_length, lane++) {
-        int64_t start = w.size;
-        int64_t length = count - begin < lane_length ? count - begin : lane_length;
-        encode_lane(&w, below + begin, above + begin, length);
+    for (int64_t lane = begin; lane < end; lane++) {
+        int64_t start = w.size, first = bounds[lane];
+        w.cache = 0;
+        w.filled = 0;
+        encode_lane(&w, below + first, last + first, bounds[lane + 1] - first);
         sizes[lane] = w.size - start;
     }
     return w.size <= capacity ? w.size : -1;
@@ -90,141 +84,64 @@ PCGS_API int64_t pcgs_encode(const int64_t *below, const int64_t *above, int64_t
 
 /* ---- reading ---- */
 
-typedef struct {
-    const uint8_t *data, *end;
-    uint64_t cache; /* top `filled` bits are valid; zeros follow the end */
-    int filled;
-    uint32_t low, high, offset;
-} Reader;
-
-static inline uint32_t get_bits(Reader *r, int count) { /* 0 <= count <= 32 */
-    if (count == 0) return 0;
-    while (r->filled <= 56) {
-        if (r->data < r->end) r->cache |= (uint64_t)*r->data++ << (56 - r->filled);
-        r->filled += 8;
-    }
-    uint32_t bits = (uint32_t)(r->cache >> (64 - count));
-    r->cache <<= count;
-    r->filled -= count;
-    return bits;
-}
-
-static void start_lane(Reader *r, const uint8_t *data, int64_t size) {
-    r->data = data;
-    r->end = data + size;
-    r->cache = 0;
-    r->filled = 0;
-    r->low = 0;
-    r->high = 0xFFFFFFFFu;
-    r->offset = get_bits(r, 32);
-}
-
-static inline uint64_t span_of(const Reader *r) { return (uint64_t)r->high - r->low + 1; }
-
-static inline void take(Reader *r, uint64_t span, int64_t below, int64_t above) {
-    uint32_t moved = (uint32_t)((span * (uint64_t)below) >> 16);
-    uint32_t high = (uint32_t)(r->low - 1 + ((span * (uint64_t)above) >> 16));
-    uint32_t low = r->low + moved;
-    int same = leading_zeros(low ^ high);
-    if (same == 32) same = 31;
-    low <<= same;
-    high = (high << same) | ((1u << same) - 1);
-    int middle = leading_zeros(~((low << 1) & ~(high << 1)));
-    if (middle == 32) middle = 0;
-    r->low = (low << middle) & 0x7FFFFFFFu;
-    r->high = (high << middle) | ((1u << middle) - 1) | 0x80000000u;
-    int shift = same + middle;
-    if (shift > 31) shift = 31;
-    r->offset = ((r->offset - moved) << shift) | get_bits(r, shift);
-}
-
-#define FITS(span, c, offset) (((span) * (uint64_t)(c)) >> 16 <= (uint64_t)(offset))
-
-/* Shared rows: tables [rows, width] cumulative, index [count]. */
-PCGS_API void pcgs_decode_tables(const uint8_t *data, const int64_t *sizes, int64_t count,
-                                 int64_t lane_length, const int64_t *tables, int64_t width,
-                                 const int64_t *index, int64_t *symbols) {
-    Reader r;
-    for (int64_t begin = 0, lane = 0; begin < count; begin += lane_length, lane++) {
-        int64_t end = count - begin < lane_length ? count : begin + lane_length;
-        start_lane(&r, data, sizes[lane]);
-        data += sizes[lane];
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t *row = tables + index[i] * width;
+/* Shared rows: tables [rows, width] cumulative, 0 first and 65536 last; index [count]. */
+PCGS_API void pcgs_decode_tables(const Lanes *lanes, int64_t begin, int64_t end,
+                                 const int32_t *tables, int64_t width, const int32_t *index,
+                                 int32_t *symbols) {
+    for (int64_t lane = begin; lane < end; lane++) {
+        Reader r = resume_lane(lanes, lane);
+        for (int64_t i = lanes->bounds[lane]; i < lanes->bounds[lane + 1]; i++) {
+            const int32_t *row = tables + (int64_t)index[i] * width;
             uint64_t span = span_of(&r);
             int64_t low = 0, high = width - 1;
             while (high - low > 1) {
                 int64_t middle = (low + high) >> 1;
-                if (FITS(span, row[middle], r.offset)) low = middle;
-                else high = middle;
+                int up = fits(span, (uint32_t)row[middle], r.offset);
+                low = up ? middle : low;
+                high = up ? high : middle;
             }
-            symbols[i] = low;
-            take(&r, span, row[low], row[low + 1]);
+            symbols[i] = (int32_t)low;
+            take(&r, span, (uint32_t)row[low], (uint32_t)row[low + 1]);
         }
+        keep_lane(&r, lanes, lane);
     }
 }
 
-PCGS_API void pcgs_decode_trits(const uint8_t *data, const int64_t *sizes, int64_t count,
-                                int64_t lane_length, const int64_t *first, const int64_t *second,
-                                int64_t *symbols) {
-    Reader r;
-    for (int64_t begin = 0, lane = 0; begin < count; begin += lane_length, lane++) {
-        int64_t end = count - begin < lane_length ? count : begin + lane_length;
-        start_lane(&r, data, sizes[lane]);
-        data += sizes[lane];
-        for (int64_t i = begin; i < end; i++) {
+/* Inner boundaries of a trit from its logits' distances below the largest (section 6.4). */
+static inline void trit_law(const uint16_t *below, const uint32_t *powers, uint32_t *c) {
+    uint32_t p[3];
+    for (int k = 0; k < 3; k++) p[k] = powers[below[k] < 511 ? below[k] : 511];
+    uint32_t total = p[0] + p[1] + p[2];
+    c[0] = 1 + p[0] * (uint32_t)(TOTAL - 3) / total; /* below 2^32 */
+    c[1] = 2 + (uint32_t)((uint64_t)(p[0] + p[1]) * (TOTAL - 3) / total);
+}
+
+/* below [count, 3]; powers [512] round(2^16 exp(-i / 32)). */
+PCGS_API void pcgs_decode_trits(const Lanes *lanes, int64_t begin, int64_t end,
+                                const uint16_t *below, const uint32_t *powers, int32_t *symbols) {
+    for (int64_t lane = begin; lane < end; lane++) {
+        Reader r = resume_lane(lanes, lane);
+        for (int64_t i = lanes->bounds[lane]; i < lanes->bounds[lane + 1]; i++) {
+            uint32_t c[2];
+            trit_law(below + 3 * i, powers, c);
             uint64_t span = span_of(&r);
-            int above = FITS(span, first[i], r.offset), last = FITS(span, second[i], r.offset);
+            int above = fits(span, c[0], r.offset), last = fits(span, c[1], r.offset);
             symbols[i] = above + last;
-            take(&r, span, last ? second[i] : above ? first[i] : 0,
-                 last ? TOTAL : above ? second[i] : first[i]);
+            uint32_t low = above ? c[0] : 0, high = above ? c[1] : c[0];
+            take(&r, span, last ? c[1] : low, last ? TOTAL : high);
         }
+        keep_lane(&r, lanes, lane);
     }
 }
 
-typedef struct {
-    int64_t mean[2], inverse[2], weight, low, high;
-    const uint32_t *normal;
-    int64_t half_range;
-} Window;
-
-static inline int64_t cumulative(const Window *m, int64_t symbol) {
-    if (symbol <= m->low) return 0;
-    int64_t mass = 0;
-    for (int k = 0; k < 2; k++) {
-        int64_t weight = k ? 256 - m->weight : m->weight;
-        if (weight == 0) continue;
-        int64_t z = ((symbol * 256 - 128 - m->mean[k]) * m->inverse[k]) >> 20;
-        if (z < -m->half_range) z = -m->half_range;
-        if (z > m->half_range) z = m->half_range;
-        mass += weight * (int64_t)m->normal[z + m->half_range];
-    }
-    return ((mass * (TOTAL - (m->high - m->low + 1))) >> 32) + (symbol - m->low);
-}
-
-/* mean, inverse: [2, count]; weight of component 0: [count]; normal: [2 half_range + 1]. */
-PCGS_API void pcgs_decode_mixture(const uint8_t *data, const int64_t *sizes, int64_t count,
-                                  int64_t lane_length, const int64_t *mean, const int64_t *inverse,
-                                  const int64_t *weight, const int64_t *low, const int64_t *high,
-                                  const uint32_t *normal, int64_t half_range, int64_t *symbols) {
-    Reader r;
-    for (int64_t begin = 0, lane = 0; begin < count; begin += lane_length, lane++) {
-        int64_t end = count - begin < lane_length ? count : begin + lane_length;
-        start_lane(&r, data, sizes[lane]);
-        data += sizes[lane];
-        for (int64_t i = begin; i < end; i++) {
-            Window m = {{mean[i], mean[count + i]},
-                        {inverse[i], inverse[count + i]},
-                        weight[i], low[i], high[i], normal, half_range};
-            uint64_t span = span_of(&r);
-            int64_t below = m.low, above = m.high + 1, c_below = 0, c_above = TOTAL;
-            while (above - below > 1) {
-                int64_t middle = (below + above) >> 1, value = cumulative(&m, middle);
-                if (FITS(span, value, r.offset)) below = middle, c_below = value;
-                else above = middle, c_above = value;
-            }
-            symbols[i] = below;
-            take(&r, span, c_below, c_above);
-        }
+/* Intervals of trit symbols begin..end-1: value below, and value above less 1. */
+PCGS_API void pcgs_intervals_trits(const uint16_t *below, const uint32_t *powers, int64_t begin,
+                                   int64_t end, const int32_t *symbols, uint16_t *low,
+                                   uint16_t *last) {
+    for (int64_t i = begin; i < end; i++) {
+        uint32_t c[2];
+        trit_law(below + 3 * i, powers, c);
+        low[i] = (uint16_t)(symbols[i] == 0 ? 0 : c[symbols[i] != 1]);
+        last[i] = (uint16_t)((symbols[i] == 0 ? c[0] : symbols[i] == 1 ? c[1] : TOTAL) - 1);
     }
 }

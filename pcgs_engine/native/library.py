@@ -10,16 +10,25 @@ from .targets import host_target
 __all__ = ["LIBRARY_FOLDER", "load_library", "load_native"]
 
 LIBRARY_FOLDER = Path(__file__).parent / "lib"
-ABI = 2
-"""Version of the function signatures in coder.c."""
+ABI = 3
+"""Version of the function signatures in the C files."""
 REMEDY = "run `python -m pcgs_engine.native.build` or use the numpy backend"
 
 P, I = ctypes.c_void_p, ctypes.c_int64  # noqa: E741 - read as a table below
 SIGNATURES = {
-    "pcgs_encode": ([P, P, I, I, P, I, P], I),
-    "pcgs_decode_tables": ([P, P, I, I, P, I, P, P], None),
-    "pcgs_decode_trits": ([P, P, I, I, P, P, P], None),
-    "pcgs_decode_mixture": ([P, P, I, I, P, P, P, P, P, P, I, P], None),
+    "pcgs_encode": ([P, P, P, I, I, P, I, P], I),
+    "pcgs_intervals_mixture": ([P, I, I, P, P, P, P], None),
+    "pcgs_intervals_trits": ([P, P, I, I, P, P, P], None),
+    "pcgs_decode_tables": ([P, I, I, P, I, P, P], None),
+    "pcgs_decode_trits": ([P, I, I, P, P, P], None),
+    "pcgs_decode_mixture": ([P, I, I, P, P, P], None),
+    "pcgs_hash_features": ([P, P, I, I, P], None),
+    "pcgs_requantize": ([P, P, P, I, I, I, I], None),
+    "pcgs_gaussian_parameters": ([P, P, I, I, I, P, P], None),
+    "pcgs_mixture_weights": ([P, P, P, I, I, I, P], None),
+    "pcgs_octree_scratch": ([I], I),
+    "pcgs_octree_encode": ([P, I, P, P, P, P, P, I, P, I, P], I),
+    "pcgs_octree_decode": ([P, P, P, I, I, P, P, P, P], I),
 }
 
 

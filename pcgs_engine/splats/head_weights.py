@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense:
-    """One affine layer: `y = x @ weight.T + bias`. Values are exactly representable in float16."""
+    """One affine layer: `y = x @ weight.T + bias`."""
 
     weight: FloatArray  # [out, in]
     bias: FloatArray  # [out]

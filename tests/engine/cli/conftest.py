@@ -1,7 +1,10 @@
 """Files the command line tests read: a synthetic `.pcgs` and a posed image set of a few pixels."""
 
+import errno
 import importlib.util
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +25,33 @@ def pcgs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("file") / "synthetic.pcgs"
     path.write_bytes(encode(model, {"title": "synthetic", "levels": levels}))
     return path
+
+
+@pytest.fixture(scope="session")
+def sample_chunks() -> ModuleType:
+    """Builder of files whose chunks hold anything, for commands that decode nothing."""
+    return _module_of("codec", "sample_chunks")
+
+
+class _FullDisk(io.FileIO):
+    """Takes a few bytes of what is written and then has no room."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        super().write(memoryview(data)[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every file that is newly created run out of space in the middle."""
+    plain = Path.open
+
+    def opened(path: Path, mode: str = "r", *args: object, **options: object) -> object:
+        if "x" in mode:
+            return _FullDisk(path, "xb")
+        return plain(path, mode, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", opened)
 
 
 @pytest.fixture(scope="session")

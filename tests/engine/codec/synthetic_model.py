@@ -1,19 +1,20 @@
 """Random but plausible CodedModel of any size: what encoder, decoder and CLI tests feed on.
 
-Anchors lie on a wavy surface; networks are random with sensible biases; symbols are drawn from
-what the context model predicts, so that bit rates look like those of a trained scene.
+Anchors lie on a wavy surface; networks are random with sensible biases, calibrated as trained ones
+are; symbols have about the spread that the networks predict.
 """
-
-from dataclasses import replace
 
 import numpy as np
 
 from pcgs_engine.config import ContextConfig, HashGridConfig, Head, ModelConfig
-from pcgs_engine.entropy.coded_model import CodedModel
-from pcgs_engine.entropy.hash_features import grid_entries
+from pcgs_engine.entropy.coded_model import CodedAnchors, CodedModel, Ranking
+from pcgs_engine.entropy.hash_features import grid_entries, hash_features
+from pcgs_engine.entropy.mask_law import MaskNet
 from pcgs_engine.entropy.positions import coding_order
-from pcgs_engine.entropy.symbols import LevelSymbols
-from pcgs_engine.entropy.weights import ContextWeights, Dense, HashGridWeights, HeadWeights
+from pcgs_engine.entropy.weights import Dense, HashGridWeights, HeadWeights
+from pcgs_engine.levels.calibrate import CalibrationAnchors, calibrate_context
+from pcgs_engine.levels.quantize_head import quantize_head
+from pcgs_engine.model.context_weights import ContextWeights
 
 VOXEL_SIZE = 1.0 / 256
 
@@ -46,34 +47,81 @@ def small_config(num_levels=3, head=Head.EXPLICIT):
     )
 
 
-def synthetic_model(num_anchors=60, *, config=None, seed=0):
+def synthetic_model(num_anchors=60, *, config=None, seed=0, ranks=2, mask_net=False):
     """Return a CodedModel of `num_anchors` anchors at the last level."""
     config = config or small_config()
     rng = np.random.default_rng(seed)
     points = _surface(rng, num_anchors)
-    first = rng.random(len(points))
-    edges = np.linspace(0.7, 1.0, config.num_levels)
-    level_of = 1 + np.searchsorted(edges, first)
+    level_of = 1 + np.searchsorted(
+        np.linspace(0.7, 1.0, config.num_levels), rng.random(len(points))
+    )
     level_of[0] = 1
-    levels, mask = [], np.zeros((0, config.num_offsets), dtype=bool)
-    for level in range(1, config.num_levels + 1):
-        symbols = _level(rng, config, level, points[level_of == level], mask)
-        mask = symbols.gaussian_mask
-        levels.append(symbols)
+    hash_grid = _hash_grid(rng, config.hash_grid)
+    anchors = _anchors(rng, config, points, level_of)
     return CodedModel(
         config=config,
         voxel_size=VOXEL_SIZE,
-        hash_grid=_hash_grid(rng, config.hash_grid),
-        context=_context(rng, config),
-        head=_head(rng, config),
+        hash_grid=hash_grid,
+        context=_integer_context(rng, config, hash_grid, anchors),
+        head=quantize_head(_head(rng, config)),
         camera_centres=rng.normal(size=(5, 3)).astype(np.float32),
-        levels=tuple(levels),
+        anchors=anchors,
+        ranking=_ranking(rng, config, len(points), ranks),
+        mask_net=_mask_net(rng, config) if mask_net else None,
     )
 
 
-def with_levels_cut(coded, num_levels):
-    """Return the model as if it had been split into its first levels only."""
-    return replace(coded, levels=coded.levels[:num_levels])
+def _anchors(rng, config, points, level_of):
+    F, K, S = config.feature_dim, config.num_offsets, config.num_levels
+    order = []
+    for level in range(1, S + 1):
+        members = np.flatnonzero(level_of == level)
+        order.append(members[coding_order(points[members])])
+    order = np.concatenate(order)
+    first = level_of[order].astype(np.uint8)
+    N, finest = len(points), 3 ** (S - 1)
+    mask_level = np.where(rng.random((N, K)) < 0.35, first[:, None], 0)
+    later = rng.integers(1, S + 1, (N, K))
+    mask_level = np.where((mask_level == 0) & (later > first[:, None]), later, mask_level)
+    mask_level[np.arange(N), rng.integers(0, K, N)] = first
+    return CodedAnchors(
+        first_level=first,
+        positions=np.ascontiguousarray(points[order]),
+        mask_level=mask_level.astype(np.uint8),
+        features=np.rint(rng.normal(0, 1.5 * finest, (N, F))).astype(np.int32),
+        scaling=np.maximum(np.rint(rng.normal(4, 1, (N, 6)) * finest), 0).astype(np.int32),
+        offsets=np.rint(rng.normal(0, 3, (N, K, 3))).astype(np.int32),
+    )
+
+
+def _integer_context(rng, config, hash_grid, anchors):
+    sample = CalibrationAnchors(
+        hash_features=hash_features(hash_grid, anchors.positions) / 512.0,
+        features=anchors.features / 3.0 ** (config.num_levels - 1),
+        scaling=anchors.scaling / 3.0 ** (config.num_levels - 1) / 16.0,
+    )
+    return calibrate_context(_context(rng, config), config, sample, 16 * VOXEL_SIZE, 127)
+
+
+def _ranking(rng, config, count, ranks):
+    S, F = config.num_levels, config.feature_dim
+    return Ranking(
+        ranks=ranks,
+        rank=rng.integers(0, ranks, count).astype(np.uint8),
+        gain=rng.exponential(1.0, (S * ranks, F + 6, S - 1)),
+    )
+
+
+def _mask_net(rng, config):
+    F, K, width = config.feature_dim, config.num_offsets, 4
+
+    def small(*shape):
+        return rng.integers(-9, 10, shape).astype(np.int8)
+
+    return MaskNet(
+        base=small(K, 4), bias=small(width), input_weight=small(width, 9 + F),
+        bit_weight=small(K, width), count_weight=small(4, width), out_weight=small(K, width),
+    )  # fmt: skip
 
 
 def _surface(rng, count):
@@ -83,28 +131,6 @@ def _surface(rng, count):
     points = np.rint(np.column_stack([uv, height])).astype(np.int32)
     unique = np.unique(points, axis=0)
     return unique[rng.permutation(len(unique))[:count]]
-
-
-def _level(rng, config, level, points, mask):
-    F, K, old, new = config.feature_dim, config.num_offsets, len(mask), len(points)
-    grown = mask | (rng.random(mask.shape) < 0.08)
-    full = np.concatenate([grown, rng.random((new, K)) < 0.35])
-    fresh = full.copy()
-    fresh[:old] &= ~mask
-    width = 1.5 * 3 ** (level - 1)
-    trit = {"p": (0.3, 0.4, 0.3)}
-    return LevelSymbols(
-        level=level,
-        positions=points[coding_order(points)],
-        gaussian_mask=full,
-        features=np.rint(rng.normal(0, width, (new, F))).astype(np.int32),
-        scaling=np.maximum(np.rint(rng.normal(4, 1, (new, 6)) * 3 ** (level - 1)), 1).astype(
-            np.int32
-        ),
-        offsets=np.rint(rng.normal(0, 3, (int(fresh.sum()), 3))).astype(np.int32),
-        feature_trits=rng.choice(3, (old, F), **trit).astype(np.uint8),
-        scaling_trits=rng.choice(3, (old, 6), **trit).astype(np.uint8),
-    )
 
 
 def _half(values):
@@ -122,8 +148,10 @@ def _dense(rng, inputs, outputs, *, gain=1.0, bias=None):
 def _hash_grid(rng, config):
     shape = (grid_entries(config), config.features_per_level)
     signs = np.where(rng.random(shape) < 0.6, 1, -1).astype(np.int8)
-    box = np.full(3, 4.0, dtype=np.float32)
-    return HashGridWeights(config=config, signs=signs, box_min=-box, box_max=box)
+    reach = 1024 * 256  # 1/256 cells
+    return HashGridWeights(
+        config=config, signs=signs, box_low=np.full(3, -reach), box_size=np.full(3, 2 * reach)
+    )
 
 
 def _context(rng, config):
