@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..entropy.coded_model import CodedModel
+from ..entropy.mask_law import SHAPE_INPUTS
 from ..errors import ConfigError
 from .scene_chunks import LARGEST, MAX_RANKS, SMALLEST
 
 __all__ = ["check_model"]
 
+MAX_MASK_WIDTH = 255
 SYMBOL_LIMIT = 1 << 24
 """Largest |symbol| at its finest."""
 
@@ -33,6 +35,7 @@ def check_model(coded: CodedModel) -> None:
         raise ConfigError("hash grid weights are of another hash grid config")
     _check_anchors(coded)
     _check_ranking(coded)
+    _check_mask_net(coded)
 
 
 def _check_anchors(coded: CodedModel) -> None:
@@ -54,6 +57,8 @@ def _check_anchors(coded: CodedModel) -> None:
     first = anchors.first_level.astype(np.int64)
     if (np.diff(first) < 0).any() or first[0] < 1 or first[-1] > S:
         raise ConfigError(f"first levels do not rise from 1 to at most {S}")
+    if int(anchors.mask_level.max()) > S:
+        raise ConfigError(f"mask level {int(anchors.mask_level.max())}, wanted 0..{S}")
     shown = np.where(anchors.mask_level == 0, S + 1, anchors.mask_level).astype(np.int64)
     if (shown < first[:, None]).any() or (shown.min(axis=1) != first).any():
         raise ConfigError("an anchor's first level is not that of its first Gaussian")
@@ -80,3 +85,19 @@ def _check_ranking(coded: CodedModel) -> None:
         )
     if int(ranking.rank.max()) >= ranking.ranks or not np.isfinite(ranking.gain).all():
         raise ConfigError("a rank is too large or a gain is not finite")
+
+
+def _check_mask_net(coded: CodedModel) -> None:
+    net, F, K = coded.mask_net, coded.config.feature_dim, coded.config.num_offsets
+    if net is None:
+        return
+    width = len(net.bias)
+    wanted = {
+        "base": ((K, 4),), "bias": ((width,),), "bit_weight": ((K, width),),
+        "input_weight": ((width, SHAPE_INPUTS), (width, SHAPE_INPUTS + F)),
+        "count_weight": ((4, width),), "out_weight": ((1, width), (K, width)),
+    }  # fmt: skip
+    for name, shapes in wanted.items():
+        shape = getattr(net, name).shape
+        if shape not in shapes or not 1 <= width <= MAX_MASK_WIDTH:
+            raise ConfigError(f"mask net: {name} has shape {shape}, wanted {shapes[-1]}")

@@ -57,7 +57,7 @@ def decode_level(
     place = f"level {record.level}: canvas bytes"
     check_limit(place, record.anchors * per_anchor, limits.canvas_bytes)
     old = canvas.counts[-1] if canvas.counts else 0
-    port = _DecoderPort(chunks, record.anchors - old, canvas, backend)
+    port = _DecoderPort(chunks, record.anchors - old, backend)
     result = code_level(canvas, LevelDistributions(model=model, level=record.level), port)
     if result.num_gaussians != record.gaussians:
         raise MalformedError(
@@ -72,7 +72,7 @@ def decode_refinement(
     """Apply one refinement package; errors as for `decode_level`."""
     record, data = chunk
     blocks, stream = unpack_refinement(data, *canvas.depths.shape[1:])
-    port = _DecoderPort({ChunkType.REFINEMENTS: (record, stream)}, 0, canvas, backend)
+    port = _DecoderPort({ChunkType.REFINEMENTS: (record, stream)}, 0, backend)
     return code_refinement(canvas, laws, blocks, port)
 
 
@@ -83,12 +83,10 @@ class _DecoderPort:
         self,
         chunks: dict[ChunkType, ReceivedChunk],
         new: int,
-        canvas: AnchorCanvas,
         backend: EntropyBackend,
     ) -> None:
         self._chunks = chunks
         self._new = new
-        self._groups, self._channels = canvas.depths.shape[1:]
         self._backend = backend
         self._stream: _Stream | None = None
         self._mask_stream = b""
@@ -117,9 +115,6 @@ class _DecoderPort:
 
     def seal(self, kind: ChunkType, digest: bytes) -> None:
         """Check that the chunk was used up and decoded to what was encoded."""
-        if self._stream is not None:
-            self._stream.decoder.finish()
-            self._stream = None
         record = self._chunks[kind][0]
         if digest != record.digest:
             raise ChecksumError(
@@ -127,6 +122,9 @@ class _DecoderPort:
                 f"{record.digest.hex()}; the file is damaged, or this machine computes the "
                 "context model differently: encode it again, and report it"
             )
+        if self._stream is not None:  # last: wrong symbols would be told as wrong lane sizes
+            self._stream.decoder.finish()
+            self._stream = None
 
     def _data(self, kind: ChunkType) -> bytes:
         return self._chunks[kind][1]

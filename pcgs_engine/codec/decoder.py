@@ -35,6 +35,8 @@ from .decoded_scene import DecodedScene, decode_scene, with_level_weights
 __all__ = ["ProgressiveDecoder", "decode_file"]
 
 READ_SIZE = 1 << 20
+CORE_ENDS = (ChunkType.HASH_GRID, ChunkType.OFFSETS)
+"""Last chunk of level 0 and of every core: the table was checked to have all before them."""
 
 
 class ProgressiveDecoder:
@@ -63,7 +65,12 @@ class ProgressiveDecoder:
             last_level: levels beyond this one are not decoded; None decodes all.
             product: who multiplies the matrices of the context model.
             check_crcs: False lets damage reach the decoders; only tests want that.
+
+        Raises:
+            ConfigError: `last_level` is below 1.
         """
+        if last_level is not None and last_level < 1:
+            raise ConfigError(f"level is {last_level}, wanted 1 or more")
         self._limits = limits or DecodeLimits()
         self._backend = best_backend() if backend is None else backend
         self._last_level = last_level
@@ -285,15 +292,11 @@ class ProgressiveDecoder:
             return
         if record.kind is not None:
             self._chunks[record.kind] = (record, data)
-        following = table.chunks[self._next_chunk : self._next_chunk + 1]
-        ends = not following or following[0].level != record.level
-        if ends or following[0].kind is ChunkType.REFINEMENTS:
+        if record.kind in CORE_ENDS:
             self._end_core(table, record.level)
 
     def _end_core(self, table: ChunkTable, level: int) -> None:
         chunks, self._chunks = self._chunks, {}
-        if not chunks:  # chunks of unknown type after the refinements
-            return
         parts = {kind: data for kind, (_, data) in chunks.items()}
         if level == 0:
             scene = decode_scene(

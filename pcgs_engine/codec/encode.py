@@ -88,7 +88,7 @@ def encode_chunks(
     chunks, levels = _scene_chunks(coded, chosen), []
     canvas = empty_canvas(coded.config, coded.ranking.ranks)
     refiner = _Refiner(model, coded.ranking, plan or RefinementPlan())
-    count = int(coded.anchors.first_level.max())
+    count = coded.config.num_levels  # of a level without new anchors refinements remain
     for level in range(1, count + 1):
         port = _EncoderPort(coded, level, canvas.digest, chosen)
         canvas = code_level(canvas, LevelDistributions(model=model, level=level), port)

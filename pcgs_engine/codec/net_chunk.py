@@ -25,6 +25,10 @@ __all__ = [
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 
+SCALE_LIMIT = 2.0**60
+"""Largest |scale|, and 1 / the smallest: outputs stay finite, so that no difference of two is
+undefined, and never denormal: machines differ in whether they keep those."""
+
 
 def packed_size(layers: Sequence[LayerShape], scales: int) -> int:
     """Return the bytes before zlib of layers and `scales` scales."""
@@ -38,9 +42,12 @@ def pack_nets(
     """Pack networks and the scales of their inputs.
 
     Raises:
-        ConfigError: a shape is wrong, a sum could pass 2**24 or a scale is not a bfloat16 > 0.
+        ConfigError: a shape is wrong, a sum could pass 2**24 or a scale is not a bfloat16 in
+            2**-60..2**60.
     """
     scales = []
+    if len(nets) != len(shapes):
+        raise ConfigError(f"{name}: {len(nets)} networks, wanted {len(shapes)}")
     for net, shape in zip(nets, shapes, strict=True):
         _check_shape(net, shape)
         try:
@@ -107,14 +114,16 @@ def pack_head(layers: Sequence[QuantizedDense], shapes: Sequence[LayerShape]) ->
     """Pack the attribute MLPs: biases are float16 after the scales.
 
     Raises:
-        ConfigError: a shape is wrong or a scale is not a bfloat16 > 0.
+        ConfigError: a shape is wrong or a scale is not a bfloat16 in 2**-60..2**60.
     """
+    if len(layers) != len(shapes):
+        raise ConfigError(f"HEAD: {len(layers)} layers, wanted {len(shapes)}")
     for layer, shape in zip(layers, shapes, strict=True):
         if layer.weight.shape != (shape.outputs, shape.inputs):
             raise ConfigError(f"HEAD: layer of shape {layer.weight.shape}, wanted {shape}")
     biases = np.concatenate([layer.bias for layer in layers])
     half = biases.astype("<f2")
-    if not np.array_equal(half.astype(np.float32), biases):
+    if not (np.isfinite(half).all() and np.array_equal(half.astype(np.float32), biases)):
         raise ConfigError("HEAD: a bias is not a finite float16; round the head")
     return compress(
         np.concatenate([layer.weight.ravel() for layer in layers]).tobytes()
@@ -190,8 +199,8 @@ class _Planes:
         """Read bfloat16 scales, all finite and, unless signed, above 0."""
         planes = np.ascontiguousarray(self._take(2 * count).reshape(2, -1).T)
         scales = from_bfloat16_bits(planes.view("<u2").ravel().astype(np.uint16))
-        if not (np.isfinite(scales).all() and (signed or (scales > 0).all())):
-            raise MalformedError(f"{self._name}: a scale is not a finite number above 0")
+        if not _in_range(scales, signed=signed):
+            raise MalformedError(f"{self._name}: a scale is not {_wanted(signed)}")
         return scales
 
     def halves(self, count: int) -> FloatArray:
@@ -218,6 +227,17 @@ def _check_shape(net: IntegerNet, shape: NetShape) -> None:
         raise ConfigError(f"{shape.name} net is {found}, wanted {wanted}")
 
 
+def _in_range(scales: FloatArray, *, signed: bool) -> bool:
+    size = np.abs(scales)
+    inside = (size <= SCALE_LIMIT) & (size >= 1 / SCALE_LIMIT)  # false for NaN
+    return bool((inside | (scales == 0)).all() if signed else (inside & (scales > 0)).all())
+
+
+def _wanted(signed: bool) -> str:
+    bounds = f"{1 / SCALE_LIMIT:.3g}..{SCALE_LIMIT:.3g}"
+    return f"0 or of magnitude {bounds}" if signed else f"in {bounds}"
+
+
 def _planes(values: npt.NDArray[np.generic], width: int) -> bytes:
     """Byte 0 of all values, then byte 1 ...: compresses better."""
     return np.ascontiguousarray(values).view(np.uint8).reshape(-1, width).T.tobytes()
@@ -226,6 +246,8 @@ def _planes(values: npt.NDArray[np.generic], width: int) -> bytes:
 def _scale_planes(name: str, scales: FloatArray, *, signed: bool = False) -> bytes:
     bits = bfloat16_bits(scales)
     exact = np.array_equal(from_bfloat16_bits(bits), scales.astype(np.float32))
-    if not (exact and np.isfinite(scales).all() and (signed or (scales > 0).all())):
-        raise ConfigError(f"{name}: a scale is not a bfloat16 above 0; calibrate the networks")
+    if not (exact and _in_range(scales, signed=signed)):
+        raise ConfigError(
+            f"{name}: a scale is not a bfloat16 {_wanted(signed)}; calibrate the networks"
+        )
     return _planes(bits.astype("<u2"), 2)

@@ -37,7 +37,9 @@ class RefinementPlan:
 
     def least_worth(self, level: int, levels: int) -> float:
         """Return the bar of a level, falling geometrically from level 2 to the last."""
-        if level >= levels:
+        if level == 2 < levels:
+            return self.first_worth
+        if level >= levels or min(self.first_worth, self.last_worth) <= 0:
             return self.last_worth
         share = (level - 2) / (levels - 2)
         return float(self.first_worth ** (1 - share) * self.last_worth**share)

@@ -37,9 +37,9 @@ def unpack_ranks(data: bytes, count: int, ranks: int, backend: EntropyBackend) -
     reader = StreamReader(data)
     head, stream = reader.take(), reader.take()
     reader.finish()
-    frequency = np.frombuffer(head[: 2 * ranks], dtype="<u2").astype(np.int64)
-    if len(head) != 2 * ranks or not frequency.any():
+    if len(head) != 2 * ranks or not any(head):
         raise MalformedError(f"RANK: table of {len(head)} bytes, wanted {2 * ranks}, not all 0")
+    frequency = np.frombuffer(head, dtype="<u2").astype(np.int64)
     return decode_symbols(stream, _law(frequency[None], count), backend).astype(np.uint8)
 
 

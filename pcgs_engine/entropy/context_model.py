@@ -3,17 +3,18 @@
 Integer networks and single float32 operations: the same bits on every machine. FORMAT.md §8.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ..config import ModelConfig
+from .backend import EntropyBackend, best_backend
 from .exact_product import ExactProduct, numpy_product
 from .hash_features import hash_features
 from .integer_net import evaluate, quantize_inputs
 from .tables import STEP_RANGE, STEP_UNITS, Tables
-from .weights import HashGridWeights, IntegerContext
+from .weights import HashGridWeights, IntegerContext, IntegerNet
 
 __all__ = [
     "LENGTH_UNIT_VOXELS",
@@ -21,8 +22,6 @@ __all__ = [
     "AnchorContext",
     "AnchorSteps",
     "ContextModel",
-    "GaussianValues",
-    "HashNetValues",
 ]
 
 FloatArray = npt.NDArray[np.float32]
@@ -52,25 +51,8 @@ class AnchorContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GaussianValues:
-    """Parameters of one Gaussian per scalar, in value units; `scale` may have any sign."""
-
-    mean: FloatArray
-    scale: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HashNetValues:
-    """Outputs of the hash context network at one level."""
-
-    feature: FloatArray
-    """`[N, 3F]`: mean [F], scale [F], mixture logit [F]."""
-    scaling: GaussianValues  # [N, 6] world units
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextModel:
-    """The networks of one file and who multiplies."""
+    """The networks of one file and who evaluates them; results do not depend on that."""
 
     config: ModelConfig
     voxel_size: float
@@ -78,11 +60,20 @@ class ContextModel:
     context: IntegerContext
     tables: Tables
     product: ExactProduct = numpy_product
+    backend: EntropyBackend | None = None
+    """Code that does all but multiply; None: the fastest here."""
+
+    @property
+    def native(self) -> bool:
+        """Whether the native library does the arithmetic."""
+        numpy_only = self.backend is EntropyBackend.NUMPY
+        return not numpy_only and best_backend() is EntropyBackend.NATIVE
 
     def anchor_context(self, lattice: npt.NDArray[np.int32]) -> AnchorContext:
         """Evaluate what depends on positions only, `[N, 3]` lattice coordinates."""
-        features = hash_features(self.hash_grid, lattice)
-        out = evaluate(self.context.step, features.astype(np.float32), 0, self.product)
+        backend = EntropyBackend.NATIVE if self.native else EntropyBackend.NUMPY
+        features = hash_features(self.hash_grid, lattice, backend)
+        out = self._evaluated(self.context.step, features.astype(np.float32))
         units = np.clip(np.rint(out * np.float32(STEP_UNITS)), -STEP_RANGE, STEP_RANGE)
         index = units.astype(np.int16)
         return AnchorContext(hash_features=features, step_index=index, steps=self._steps(index))
@@ -95,18 +86,27 @@ class ContextModel:
             offset=np.float32(config.offset_step) * ratio[:, 2],
         )
 
-    def hash_net(self, context: AnchorContext, level: int) -> HashNetValues:
-        """Evaluate the hash context network at `level` (1-based)."""
-        inputs, F = context.hash_features.astype(np.float32), self.config.feature_dim
-        out = evaluate(self.context.first, inputs, level - 1, self.product)
-        scaling = GaussianValues(mean=out[:, 3 * F : 3 * F + 6], scale=out[:, 3 * F + 6 :])
-        return HashNetValues(feature=out[:, : 3 * F], scaling=scaling)
+    def hash_net(
+        self,
+        hash_features: npt.NDArray[np.int16],  # [N, G]
+        level: int,
+    ) -> FloatArray:
+        """Evaluate the hash context network at `level` (1-based).
 
-    def channel_inputs(self, hash_net: HashNetValues) -> FloatArray:
-        """Return `[N, F + 3F]` inputs of the channel networks, earlier values still zero."""
+        Returns:
+            `[N, 3F + 12]`: mean [F], scale [F], mixture logit [F] of the features, mean [6] and
+            scale [6] of the scaling, world units.
+        """
+        return self._evaluated(self.context.first, hash_features.astype(np.float32), level - 1)
+
+    def channel_inputs(
+        self,
+        hash_net: FloatArray,  # [N, 3F + 12] of `hash_net`
+    ) -> FloatArray:
+        """Return `[N, 3F + F]` inputs of the channel networks, decoded values still zero."""
         F = self.config.feature_dim
-        inputs = np.zeros((len(hash_net.feature), 4 * F), dtype=np.float32)
-        inputs[:, F:] = quantize_inputs(hash_net.feature, self.context.parameter_input)
+        inputs = np.zeros((len(hash_net), 4 * F), dtype=np.float32)
+        inputs[:, : 3 * F] = quantize_inputs(hash_net[:, : 3 * F], self.context.parameter_input)
         return inputs
 
     def channel_net(
@@ -120,15 +120,17 @@ class ContextModel:
             `[N, 3 chunk_dim]`: mean, scale, mixture logit.
         """
         F, known = self.config.feature_dim, chunk * self.config.chunk_dim
-        used = np.concatenate([inputs[:, :known], inputs[:, F:]], axis=1)
-        return evaluate(self.context.channels[chunk], used, 0, self.product)
+        net = self.context.channels[chunk]
+        # Decoded values come first in the file's weights, last here: no copy as they grow.
+        weight = np.roll(net.hidden_weight, -known, axis=1)
+        return self._evaluated(replace(net, hidden_weight=weight), inputs[:, : 3 * F + known])
 
-    def offset_net(self, context: AnchorContext) -> GaussianValues:
-        """Return mean and scale of the offsets, each `[N, 3K]`."""
-        inputs = context.hash_features.astype(np.float32)
-        out = evaluate(self.context.offset, inputs, 0, self.product)
-        half = 3 * self.config.num_offsets
-        return GaussianValues(mean=out[:, :half], scale=out[:, half:])
+    def offset_net(
+        self,
+        hash_features: npt.NDArray[np.int16],  # [N, G]
+    ) -> FloatArray:
+        """Return mean [3K] and scale [3K] of the offsets, `[N, 6K]`."""
+        return self._evaluated(self.context.offset, hash_features.astype(np.float32))
 
     def feature_trit_logits(
         self,
@@ -139,7 +141,7 @@ class ContextModel:
         """Return `[N, F, 3]` logits of refining features to the step of `level`."""
         known = quantize_inputs(coarse, self.context.feature_input)
         inputs = np.concatenate([hash_features.astype(np.float32), known], axis=1)
-        out = evaluate(self.context.feature_trits, inputs, level - 1, self.product)
+        out = self._evaluated(self.context.feature_trits, inputs, level - 1)
         return out.reshape(len(coarse), -1, 3)
 
     def scaling_trit_logits(
@@ -151,5 +153,8 @@ class ContextModel:
         """Return `[N, 6, 3]` logits of refining scaling to the step of `level`."""
         known = quantize_inputs(coarse, self.context.scaling_input)
         inputs = np.concatenate([hash_features.astype(np.float32), known], axis=1)
-        out = evaluate(self.context.scaling_trits, inputs, level - 1, self.product)
+        out = self._evaluated(self.context.scaling_trits, inputs, level - 1)
         return out.reshape(len(coarse), -1, 3)
+
+    def _evaluated(self, net: IntegerNet, inputs: FloatArray, row: int = 0) -> FloatArray:
+        return evaluate(net, inputs, row, self.product, native=self.native)

@@ -147,7 +147,8 @@ def _joined(level: GridLevel, one: Int64Array, other: Int64Array) -> Int64Array:
 def _rounded(positive: Int64Array, weight_sum: Int64Array) -> Int16Array:
     """Return round(512 (positive - negative) / weight_sum), halves upwards, per feature."""
     low = positive & ((1 << FIELD_BITS) - 1)
-    sums = np.stack([low, positive >> FIELD_BITS], axis=1).reshape(-1, positive.shape[1])
+    shape = (2 * len(positive), positive.shape[1])
+    sums = np.stack([low, positive >> FIELD_BITS], axis=1).reshape(shape)
     total = 2 * sums - weight_sum
     units = (total * (2 * HASH_UNITS) + weight_sum) // np.maximum(2 * weight_sum, 1)
     found: Int16Array = units.astype(np.int16)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..errors import MalformedError
 from .exact_product import EXACT_SUM, ExactProduct
+from .native_context import native_requantize
 from .weights import IntegerNet
 
 __all__ = ["INPUT_LIMIT", "LEAKY_SLOPE", "check_net", "evaluate", "quantize_inputs"]
@@ -23,9 +24,8 @@ LEAKY_SLOPE = np.float32(0.01)
 
 def quantize_inputs(values: FloatArray, scale: FloatArray) -> FloatArray:
     """Return clip(rint(values * scale)) as integers of at most `INPUT_LIMIT` in float32."""
-    units = np.rint(values * scale)
-    clipped: FloatArray = np.clip(units, -INPUT_LIMIT, INPUT_LIMIT, out=units)
-    return clipped
+    with np.errstate(over="ignore"):  # infinite is clipped like any large value
+        return _limited(values * scale)
 
 
 def evaluate(
@@ -33,20 +33,51 @@ def evaluate(
     inputs: FloatArray,  # [n, in] integers
     row: int,
     product: ExactProduct,
+    *,
+    native: bool,
 ) -> FloatArray:
-    """Return the outputs `[n, out]`; `row` chooses the multipliers of a modulated net."""
+    """Return the outputs `[n, out]`.
+
+    Args:
+        net: weights.
+        inputs: `[n, in]` integers of at most `INPUT_LIMIT`.
+        row: chooses the multipliers of a modulated net.
+        product: who multiplies.
+        native: whether the native library does the rest; the results are the same.
+    """
     sums = product(inputs, net.hidden_weight.astype(np.float32))
-    sums += net.hidden_bias.astype(np.float32)
-    sums *= net.multiplier[row]
-    if net.leaky:
-        np.multiply(sums, LEAKY_SLOPE, out=sums, where=sums < 0)
-    else:
-        np.maximum(sums, 0, out=sums)
-    hidden = np.clip(np.rint(sums, out=sums), -INPUT_LIMIT, INPUT_LIMIT, out=sums)
+    bias, multiplier = net.hidden_bias.astype(np.float32), net.multiplier[row]
+    requantize = native_requantize if native else _requantize
+    hidden = requantize(sums, bias, multiplier, leaky=net.leaky)
     out = product(hidden, net.out_weight.astype(np.float32))
     out += net.out_bias.astype(np.float32)
     out *= net.out_scale
     return out
+
+
+def _requantize(
+    sums: FloatArray,  # [n, H], changed
+    bias: FloatArray,  # [H]
+    multiplier: FloatArray,  # [H]
+    *,
+    leaky: bool,
+) -> FloatArray:
+    """Turn the products of a hidden layer into its units."""
+    sums += bias
+    sums *= multiplier
+    if leaky:
+        np.multiply(sums, LEAKY_SLOPE, out=sums, where=sums < 0)
+    else:
+        np.maximum(sums, 0, out=sums)
+    return _limited(sums)
+
+
+def _limited(units: FloatArray) -> FloatArray:
+    """Round and clip in place."""
+    np.rint(units, out=units)
+    np.minimum(units, np.float32(INPUT_LIMIT), out=units)
+    limited: FloatArray = np.maximum(units, np.float32(-INPUT_LIMIT), out=units)
+    return limited
 
 
 def check_net(name: str, net: IntegerNet) -> None:

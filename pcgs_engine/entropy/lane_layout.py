@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Counts", "LockstepOrder", "lane_bounds", "lockstep_order", "rows_per_lane"]
+__all__ = [
+    "SYMBOL_LIMIT",
+    "Counts",
+    "LockstepOrder",
+    "lane_bounds",
+    "lockstep_order",
+    "rows_per_lane",
+]
 
 Int64Array = npt.NDArray[np.int64]
 Counts = int | Int64Array
@@ -21,6 +28,9 @@ WANTED_LANES = 8
 """A numpy decoder needs lanes side by side, in small streams too."""
 ROW_LIMIT = 1 << 16
 """Most rows of a lane."""
+SYMBOL_LIMIT = 1 << 13
+"""Most symbols of a lane, all passes together: a lane decodes one symbol after the other, so that
+a few bytes could keep a numpy decoder busy for minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

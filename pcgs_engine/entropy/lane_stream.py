@@ -20,7 +20,7 @@ from .distribution import (
     MixtureDistribution,
     coded_symbols,
 )
-from .lane_layout import ROW_LIMIT, Counts, lane_bounds, rows_per_lane
+from .lane_layout import ROW_LIMIT, SYMBOL_LIMIT, Counts, lane_bounds, rows_per_lane
 from .lockstep_laws import DecodedSymbols
 from .native_coder import NativeLanes, coded_symbols_native, encode_lanes_native
 from .range_decoder import NumpyLanes
@@ -99,6 +99,7 @@ class LaneEncoder:
 
         Raises:
             DeviceError: the backend does not work here.
+            ValueError: a lane has more symbols than readers take.
         """
         if self._rows == 0:
             return b""
@@ -107,6 +108,8 @@ class LaneEncoder:
         bounds = np.zeros(lanes + 1, dtype=np.int64)
         for part in self._passes:
             bounds += part.bounds
+        if int(np.diff(bounds).max()) > SYMBOL_LIMIT:
+            raise ValueError(f"a lane has more than {SYMBOL_LIMIT} symbols; use fewer rows per lane")
         intervals = _lane_major(coded, [part.bounds for part in self._passes], bounds)
         pieces = _encode_lanes(intervals, bounds, backend)
         head = np.array([self._rows_per_lane, *(len(piece) for piece in pieces)], dtype=np.int64)
@@ -126,7 +129,7 @@ class LaneDecoder:
         """
         self._data, self._rows = data, rows
         self._rows_per_lane, self._escapes = 1, 0
-        self._sizes = np.zeros(0, dtype=np.int64)
+        self._sizes = self._symbols = np.zeros(0, dtype=np.int64)
         self._lanes: _Lanes | None = None
         if rows == 0:
             return
@@ -135,6 +138,7 @@ class LaneDecoder:
         if not 1 <= self._rows_per_lane <= ROW_LIMIT:
             raise MalformedError(f"{self._rows_per_lane} rows per lane, wanted 1..{ROW_LIMIT}")
         self._sizes, start = unpack_varints(data, -(-rows // self._rows_per_lane), start)
+        self._symbols = np.zeros_like(self._sizes)
         self._escapes = start + int(self._sizes.sum())
         if self._escapes > len(data):
             raise MalformedError(f"lanes end at byte {self._escapes} of a stream of {len(data)}")
@@ -144,13 +148,17 @@ class LaneDecoder:
         """Return the symbols of the next pass, `counts` per row, row after row.
 
         Raises:
-            MalformedError: an escape is missing or too large.
+            MalformedError: an escape is missing or too large, or a lane is too long.
             ValueError: counts and distribution disagree.
         """
         bounds = lane_bounds(self._rows, self._rows_per_lane, counts)
         _check_count(bounds, distribution)
         if self._lanes is None:
             return np.zeros(0, dtype=np.int32)
+        self._symbols += np.diff(bounds)
+        longest = int(self._symbols.max())
+        if longest > SYMBOL_LIMIT:
+            raise MalformedError(f"a lane has {longest} symbols, wanted at most {SYMBOL_LIMIT}")
         found = self._lanes.take(distribution, bounds)
         if found.edges is not None:
             self._apply_escapes(found.symbols, found.edges)

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .context_model import AnchorContext, ContextModel, HashNetValues
+from .context_model import AnchorContext, ContextModel
 from .distribution import MixtureDistribution
 from .integer_net import quantize_inputs
-from .quantization import (
-    GaussianParameters,
-    gaussian_parameters,
-    inverse_step,
-    mixture_weight,
-)
+from .native_context import NetOutputs
+from .quantization import gaussian_law, inverse_step, mixture_law
 
-__all__ = ["FeatureLaws", "LevelDistributions", "context_rows", "level_step"]
+__all__ = ["FeatureLaws", "LevelDistributions", "block_slices", "context_rows", "level_step"]
 
 FloatArray = npt.NDArray[np.float32]
 Int64Array = npt.NDArray[np.int64]
@@ -43,52 +39,46 @@ class FeatureLaws:
             context: of the new anchors.
             level: 1-based level at which they appear.
         """
+        count, F = len(context.hash_features), model.config.feature_dim
         self._model = model
-        self._step = level_step(context.steps.feature, level - 1)[:, None]
-        self._inverse = inverse_step(self._step)
-        parts = [model.hash_net(c, level) for c in _blocks(context)]
-        self._outputs = np.concatenate([p.feature for p in parts])
-        self._inputs = np.concatenate([model.channel_inputs(p) for p in parts])
-        self.scaling_law = self._scaling_law(parts, context, level)
+        self._step = level_step(context.steps.feature, level - 1)
+        self._outputs = np.empty((count, 3 * F + 12), dtype=np.float32)
+        self._inputs = np.empty((count, 4 * F), dtype=np.float32)
+        for at in block_slices(count):
+            outputs = model.hash_net(context.hash_features[at], level)
+            self._outputs[at], self._inputs[at] = outputs, model.channel_inputs(outputs)
+        self.scaling_law = gaussian_law(
+            NetOutputs(values=self._outputs, mean=3 * F, scale=3 * F + 6),
+            6,
+            inverse_step(level_step(context.steps.scaling, level - 1)),
+            model.tables,
+            native=model.native,
+        )
         """Law of the `N * 6` scaling symbols."""
 
     def group(self, chunk: int) -> MixtureDistribution:
         """Return the law of the `N * chunk_dim` symbols of channel group `chunk`."""
         C, F = self._model.config.chunk_dim, self._model.config.feature_dim
-        own = slice(chunk * C, (chunk + 1) * C)
-        first, second, weights = [], [], []
-        for at in _block_slices(len(self._inputs)):
-            outputs = self._outputs[at].reshape(-1, 3, F)[:, :, own]
-            channel = self._model.channel_net(self._inputs[at], chunk).reshape(-1, 3, C)
-            inverse = self._inverse[at]
-            first.append(gaussian_parameters(outputs[:, 0], outputs[:, 1], inverse))
-            second.append(gaussian_parameters(channel[:, 0], channel[:, 1], inverse))
-            weights.append(mixture_weight(outputs[:, 2], channel[:, 2], self._model.tables))
-        one, two = _flat(first), _flat(second)
-        return MixtureDistribution.from_parameters(
-            np.stack([one.mean, two.mean]),
-            np.stack([one.scale, two.scale]),
-            np.concatenate(weights).ravel(),
+        channel = np.empty((len(self._inputs), 3 * C), dtype=np.float32)
+        for at in block_slices(len(self._inputs)):
+            channel[at] = self._model.channel_net(self._inputs[at], chunk)
+        begin = chunk * C
+        return mixture_law(
+            NetOutputs(values=self._outputs, mean=begin, scale=F + begin, logit=2 * F + begin),
+            NetOutputs(values=channel, mean=0, scale=C, logit=2 * C),
+            C,
+            inverse_step(self._step),
             self._model.tables,
+            native=self._model.native,
         )
 
     def know(self, chunk: int, symbols: npt.NDArray[np.int32]) -> None:
         """Take the decoded `[N, chunk_dim]` symbols of a group as context of the next ones."""
-        C = self._model.config.chunk_dim
+        C, F = self._model.config.chunk_dim, self._model.config.feature_dim
         own = slice(chunk * C, (chunk + 1) * C)
-        values = symbols.astype(np.float32) * self._step
+        values = symbols.astype(np.float32) * self._step[:, None]
         scale = self._model.context.feature_input[own]
-        self._inputs[:, own] = quantize_inputs(values, scale)
-
-    def _scaling_law(
-        self, parts: list[HashNetValues], context: AnchorContext, level: int
-    ) -> MixtureDistribution:
-        inverse = inverse_step(level_step(context.steps.scaling, level - 1))[:, None]
-        mean = np.concatenate([p.scaling.mean for p in parts])
-        scale = np.concatenate([p.scaling.scale for p in parts])
-        found = gaussian_parameters(mean, scale, inverse)
-        tables = self._model.tables
-        return MixtureDistribution.single(found.mean.ravel(), found.scale.ravel(), tables)
+        self._inputs[:, 3 * F + own.start : 3 * F + own.stop] = quantize_inputs(values, scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +100,19 @@ class LevelDistributions:
         """Return the `G * 3` offsets of the chosen Gaussians, in (anchor, k) order."""
         rows = np.flatnonzero(chosen.any(axis=1))
         wanted = np.repeat(chosen[rows], 3, axis=1)
-        found = []
-        for at in _block_slices(len(rows)):
-            block, pick = context_rows(context, rows[at]), wanted[at]
-            values = self.model.offset_net(block)
-            inverse = np.broadcast_to(inverse_step(block.steps.offset)[:, None], pick.shape)
-            found.append(gaussian_parameters(values.mean[pick], values.scale[pick], inverse[pick]))
-        flat = _flat(found)
-        return MixtureDistribution.single(flat.mean, flat.scale, self.model.tables)
+        count, width = int(np.count_nonzero(wanted)), 3 * self.model.config.num_offsets
+        values, inverse = np.empty((count, 2), np.float32), np.empty(count, np.float32)
+        begin = 0
+        for at in block_slices(len(rows)):
+            outputs, pick = self.model.offset_net(context.hash_features[rows[at]]), wanted[at]
+            end = begin + int(np.count_nonzero(pick))
+            values[begin:end, 0] = outputs[:, :width][pick]
+            values[begin:end, 1] = outputs[:, width:][pick]
+            steps = inverse_step(context.steps.offset[rows[at]])
+            inverse[begin:end] = np.repeat(steps, pick.sum(axis=1))
+            begin = end
+        net = NetOutputs(values=values, mean=0, scale=1)
+        return gaussian_law(net, 1, inverse, self.model.tables, native=self.model.native)
 
 
 def context_rows(context: AnchorContext, rows: slice | Int64Array) -> AnchorContext:
@@ -132,16 +127,6 @@ def context_rows(context: AnchorContext, rows: slice | Int64Array) -> AnchorCont
     )
 
 
-def _block_slices(count: int) -> list[slice]:
-    return [slice(begin, begin + BLOCK) for begin in range(0, max(count, 1), BLOCK)]
-
-
-def _blocks(context: AnchorContext) -> list[AnchorContext]:
-    return [context_rows(context, at) for at in _block_slices(len(context.hash_features))]
-
-
-def _flat(parts: list[GaussianParameters]) -> GaussianParameters:
-    return GaussianParameters(
-        mean=np.concatenate([p.mean.ravel() for p in parts]),
-        scale=np.concatenate([p.scale.ravel() for p in parts]),
-    )
+def block_slices(count: int) -> list[slice]:
+    """Return ranges of `BLOCK` of `count` anchors."""
+    return [slice(begin, min(begin + BLOCK, count)) for begin in range(0, count, BLOCK)]

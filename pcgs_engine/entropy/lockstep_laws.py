@@ -24,7 +24,7 @@ __all__ = ["DecodedSymbols", "LockstepLaw", "lockstep_law"]
 
 Int64Array = npt.NDArray[np.int64]
 
-EASY_SHARE = 0.85
+EASY_SHARE = 0.95
 """Windows up to this quantile are bisected by all lanes together, the rest by themselves."""
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..config import ModelConfig
 from ..entropy.bfloat16 import round_bfloat16, round_up_bfloat16
+from ..entropy.exact_product import EXACT_SUM
 from ..entropy.hash_features import HASH_UNITS
 from ..entropy.integer_net import INPUT_LIMIT, LEAKY_SLOPE
 from ..entropy.weights import Dense, IntegerContext, IntegerNet
@@ -32,7 +33,7 @@ FEW_ANCHORS = 100_000
 """Below this, coarse weights save more than they cost: 4 kB against 1 kB at 40,000 anchors."""
 SMALLEST = 1e-12
 BIAS_LIMIT = 1 << 21
-"""Largest |bias|: beyond it a unit is constant anyway, and sums stay exact."""
+"""Largest |bias|; the rest of `EXACT_SUM` is left to the weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ def _integer_net(
 ) -> IntegerNet:
     rows = np.ones((1, len(hidden.bias))) if gains is None else gains.astype(np.float64)
     weight = hidden.weight.astype(np.float64) / input_scale
-    row_scale = round_up_bfloat16(np.abs(weight).max(axis=1) / limit + SMALLEST)
+    row_scale = _row_scale(weight, hidden.bias, limit)
     sums = inputs @ hidden.weight.T.astype(np.float64) + hidden.bias
     # The level with the widest activations sets the unit of a hidden unit.
     reach = np.max([_reach(_activated(sums, row, leaky), TYPICAL) for row in rows], axis=0)
@@ -152,22 +153,28 @@ def _integer_net(
     first = round_bfloat16(row_scale * rows[0] / unit)
     # What bfloat16 changes of the first row's multiplier, the next layer's columns make up for.
     unit = np.where(first != 0, row_scale * rows[0] / np.where(first != 0, first, 1), unit)
-    multiplier = round_bfloat16(row_scale * rows / unit)
+    multiplier = row_scale * rows / unit
+    multiplier = round_bfloat16(np.where(np.abs(multiplier) < SMALLEST, 0.0, multiplier))
     if units is None:
         units = np.ones(len(out.bias))
     columns = out.weight.astype(np.float64) * unit * units[:, None]
-    out_scale = round_up_bfloat16(np.abs(columns).max(axis=1) / limit + SMALLEST)
+    out_bias = out.bias * units
+    out_scale = _row_scale(columns, out_bias, limit)
     return IntegerNet(
         hidden_weight=np.rint(weight / row_scale[:, None]).astype(np.int8),
-        hidden_bias=_bias(hidden.bias / row_scale),
+        hidden_bias=np.rint(hidden.bias / row_scale).astype(np.int32),
         multiplier=multiplier,
         leaky=leaky,
         out_weight=np.rint(columns / out_scale[:, None]).astype(np.int8),
-        out_bias=_bias(out.bias * units / out_scale),
+        out_bias=np.rint(out_bias / out_scale).astype(np.int32),
         out_scale=out_scale,
     )
 
 
-def _bias(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:
-    bias: npt.NDArray[np.int32] = np.clip(np.rint(values), -BIAS_LIMIT, BIAS_LIMIT).astype(np.int32)
-    return bias
+def _row_scale(weight: Float64Array, bias: npt.NDArray[np.floating[Any]], limit: int) -> FloatArray:
+    """Return the finest scale of each row that keeps weights, bias and sums in their bounds."""
+    magnitude = np.abs(weight)
+    # Rounding adds at most a half to every weight.
+    room = EXACT_SUM - BIAS_LIMIT - INPUT_LIMIT * weight.shape[1] / 2
+    needed = np.maximum(magnitude.max(axis=1) / limit, magnitude.sum(axis=1) * INPUT_LIMIT / room)
+    return round_up_bfloat16(np.maximum(needed, np.abs(bias) / BIAS_LIMIT) + SMALLEST)

@@ -55,6 +55,7 @@ def synthetic_model(num_anchors=60, *, config=None, seed=0, ranks=2, mask_net=Fa
     level_of = 1 + np.searchsorted(
         np.linspace(0.7, 1.0, config.num_levels), rng.random(len(points))
     )
+    level_of = np.minimum(level_of, config.num_levels)
     level_of[0] = 1
     hash_grid = _hash_grid(rng, config.hash_grid)
     anchors = _anchors(rng, config, points, level_of)

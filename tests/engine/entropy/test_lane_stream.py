@@ -50,9 +50,7 @@ def check_decoded(data, rows, passes, backend):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    rows=st.integers(0, 300), per_lane=st.integers(1, 400), seed=st.integers(0, 2**32 - 1)
-)
+@given(rows=st.integers(0, 300), per_lane=st.integers(1, 400), seed=st.integers(0, 2**32 - 1))
 def test_lane_stream_any_passes_round_trip_with_equal_bytes(rows, per_lane, seed):
     passes = passes_of(rows, seed)
     data = encoded(rows, per_lane, passes, NUMPY)
@@ -177,7 +175,7 @@ def test_decode_symbols_flipped_bytes_end_in_error_or_symbols(backend):
     data = encode_symbols(symbols, law, NUMPY)
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(150):
+    for _ in range(60):
         damaged = bytearray(data)
         damaged[int(rng.integers(len(data)))] ^= int(rng.integers(1, 256))
         try:
@@ -187,7 +185,7 @@ def test_decode_symbols_flipped_bytes_end_in_error_or_symbols(backend):
         else:
             assert found.shape == symbols.shape
             assert np.abs(found).max() <= MAX_SYMBOL
-    assert refused > 100
+    assert refused > 40
 
 
 def test_lane_decoder_no_rows_accepts_empty_bytes_only():

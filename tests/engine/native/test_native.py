@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from pcgs_engine.entropy import backend as backend_module
@@ -9,6 +10,7 @@ from pcgs_engine.entropy.backend import EntropyBackend, best_backend
 from pcgs_engine.errors import DeviceError
 from pcgs_engine.native import build, library
 from pcgs_engine.native.targets import TARGETS, host_target
+from pcgs_engine.native.threads import even_ranges, run_ranges, split_work, worker_count
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_load_native_unknown_platform_raises(monkeypatch):
 def test_load_library_other_abi_raises(tmp_path, monkeypatch):
     path = built(tmp_path)
     monkeypatch.setattr(library, "ABI", 99)
-    with pytest.raises(DeviceError, match="ABI 2, wanted 99"):
+    with pytest.raises(DeviceError, match="ABI 3, wanted 99"):
         library.load_library(path)
 
 
@@ -54,7 +56,7 @@ def test_build_target_broken_source_raises(tmp_path, monkeypatch):
         pytest.skip("no compiler here")
     broken = tmp_path / "broken.c"
     broken.write_text("int x = ;")
-    monkeypatch.setattr(build, "SOURCE", broken)
+    monkeypatch.setattr(build, "SOURCES", (broken,))
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(DeviceError, match="does not compile"):
         build.build_target(host_target(), tmp_path / "lib")
@@ -76,3 +78,28 @@ def built(folder):
     if shutil.which("cc") is None and build.importlib.util.find_spec("ziglang") is None:
         pytest.skip("no compiler here")
     return build.build_target(host_target(), folder)
+
+
+@pytest.mark.parametrize(
+    ("work", "workers"), [([5, 5, 0, 90], 2), ([100] * 9, 4), ([1], 8), ([0, 0], 3)]
+)
+def test_split_work_ranges_cover_items_once(work, workers):
+    ranges = split_work(np.cumsum(work), 10, workers)
+    assert [i for a, b in ranges for i in range(a, b)] == list(range(len(work)))
+    assert len(ranges) <= workers
+
+
+def test_split_work_small_work_stays_together():
+    assert split_work(np.array([5, 9]), 10, 4) == [(0, 2)]
+    assert even_ranges(19, 10, 4) == [(0, 19)]
+    assert even_ranges(20, 10, 4) == [(0, 10), (10, 20)]
+
+
+def test_run_ranges_failing_piece_raises():
+    def work(begin, _):
+        if begin == 2:
+            raise ValueError("piece 2")
+
+    with pytest.raises(ValueError, match="piece 2"):
+        run_ranges(work, [(0, 2), (2, 4)])
+    assert worker_count() >= 1
