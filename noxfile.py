@@ -38,6 +38,15 @@ def lint(session):
 
 
 @nox.session
+def fuzz(session):
+    """Feed the decoder damaged files for long; arguments after -- go to tests/fuzz/long_fuzz.py."""
+    session.install("-e", ".[train,native]")
+    _build_native(session)
+    options = session.posargs or ("--sanitize",)
+    session.run("python", "tests/fuzz/long_fuzz.py", *options)
+
+
+@nox.session
 def native(session):
     """Build the decoder's C library for this machine, or with `-- --target all` for every one."""
     session.install("-e", ".[native]")

@@ -1,6 +1,7 @@
 """JSON chunks: a dictionary to bytes and back, with a size cap. FORMAT.md §4.1."""
 
 import json
+import math
 
 from ..errors import ConfigError, MalformedError
 from .checks import check_limit
@@ -34,12 +35,19 @@ def unpack_json(place: str, data: bytes, limits: DecodeLimits) -> dict[str, obje
     """
     check_limit(f"{place}: size", len(data), limits.metadata_bytes)
     try:
-        values = json.loads(data.decode("utf-8"), parse_constant=_refuse)
+        values = json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"{place} is not JSON: {error}") from error
     if not isinstance(values, dict):
         raise MalformedError(f"{place} is a JSON {type(values).__name__}, wanted an object")
     return values
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is beyond what a number holds")
+    return value
 
 
 def _refuse(name: str) -> float:

@@ -31,7 +31,7 @@ def add_arguments(commands: Commands) -> None:
         "--thumbnail",
         type=Path,
         metavar="IMAGE",
-        help="write the picture in the file (JPEG or PNG) instead",
+        help="write the picture in the file (JPEG or PNG) there (default: print the table)",
     )
 
 

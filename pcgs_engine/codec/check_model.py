@@ -101,3 +101,5 @@ def _check_mask_net(coded: CodedModel) -> None:
         shape = getattr(net, name).shape
         if shape not in shapes or not 1 <= width <= MAX_MASK_WIDTH:
             raise ConfigError(f"mask net: {name} has shape {shape}, wanted {shapes[-1]}")
+        if int(getattr(net, name).min()) < -127:
+            raise ConfigError(f"mask net: {name} holds -128, wanted -127..127")

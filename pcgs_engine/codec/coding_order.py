@@ -153,6 +153,8 @@ def code_refinement(
     before = canvas.depths[-2]
     F, features, scaling = canvas.features.shape[1], canvas.features.copy(), canvas.scaling.copy()
     for block in blocks:
+        if len(laws.rows(block.group)) == 0:
+            raise MalformedError(f"level {canvas.level}: refined group {block.group} is empty")
         if live[block.group, block.channel] != before[block.group, block.channel]:
             raise MalformedError(
                 f"level {canvas.level}: group {block.group} channel {block.channel} is refined "

@@ -16,6 +16,7 @@ from ..entropy.stream_list import StreamReader
 from ..errors import ChecksumError, MalformedError
 from .anchor_canvas import AnchorCanvas
 from .coding_order import SymbolStream, code_level, code_refinement
+from .error_place import named_place
 from .mask_chunk import unpack_mask_law
 from .rank_chunk import unpack_ranks
 from .refinement_chunk import unpack_refinement
@@ -58,7 +59,8 @@ def decode_level(
     check_limit(place, record.anchors * per_anchor, limits.canvas_bytes)
     old = canvas.counts[-1] if canvas.counts else 0
     port = _DecoderPort(chunks, record.anchors - old, backend)
-    result = code_level(canvas, LevelDistributions(model=model, level=record.level), port)
+    with named_place(lambda: port.place):
+        result = code_level(canvas, LevelDistributions(model=model, level=record.level), port)
     if result.num_gaussians != record.gaussians:
         raise MalformedError(
             f"level {record.level}: {result.num_gaussians} Gaussians, wanted {record.gaussians}"
@@ -71,9 +73,10 @@ def decode_refinement(
 ) -> AnchorCanvas:
     """Apply one refinement package; errors as for `decode_level`."""
     record, data = chunk
-    blocks, stream = unpack_refinement(data, *canvas.depths.shape[1:])
-    port = _DecoderPort({ChunkType.REFINEMENTS: (record, stream)}, 0, backend)
-    return code_refinement(canvas, laws, blocks, port)
+    with named_place(lambda: record.name):
+        blocks, stream = unpack_refinement(data, *canvas.depths.shape[1:])
+        port = _DecoderPort({ChunkType.REFINEMENTS: (record, stream)}, 0, backend)
+        return code_refinement(canvas, laws, blocks, port)
 
 
 class _DecoderPort:
@@ -90,6 +93,8 @@ class _DecoderPort:
         self._backend = backend
         self._stream: _Stream | None = None
         self._mask_stream = b""
+        self.place = ""
+        """Chunk that is being read."""
 
     def positions(self) -> Int32Array:
         """Read the lattice positions."""
@@ -102,7 +107,7 @@ class _DecoderPort:
     def mask_law(self, model: ContextModel, anchors: MaskAnchors) -> MaskLaw:
         """Read the law that stands before the mask bits."""
         reader = StreamReader(self._data(ChunkType.MASKS))
-        law = unpack_mask_law(reader.take(), model.config, model.tables, anchors.old)
+        law = unpack_mask_law(reader.take(), model.config, model.tables, anchors.old, self._backend)
         self._mask_stream = reader.take()
         reader.finish()
         return law
@@ -127,7 +132,9 @@ class _DecoderPort:
             self._stream = None
 
     def _data(self, kind: ChunkType) -> bytes:
-        return self._chunks[kind][1]
+        record, data = self._chunks[kind]
+        self.place = record.name
+        return data
 
 
 class _Stream:

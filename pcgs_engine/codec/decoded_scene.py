@@ -12,6 +12,7 @@ from ..entropy.context_model import ContextModel
 from ..entropy.exact_product import ExactProduct
 from ..entropy.tables import Tables
 from ..entropy.weights import HeadWeights, IntegerContext, IntegerNet, QuantizedHead
+from .error_place import named_place
 from .net_chunk import unpack_head, unpack_nets, unpack_scales
 from .net_layout import NetShape, context_nets, head_layers, modulated_nets, trit_nets
 from .scene_chunks import unpack_cameras, unpack_hash_grid, unpack_model
@@ -62,10 +63,12 @@ def decode_scene(
     quantized = unpack_head(parts[ChunkType.HEAD], layers, limits)
     head = QuantizedHead(layers=quantized, distance_unit=facts.distance_unit)
     feature_trits, scaling_trits = (_unknown_net(shape, levels) for shape in trit_nets(config))
+    with named_place(lambda: "HASH"):
+        hash_grid = unpack_hash_grid(parts[ChunkType.HASH_GRID], config.hash_grid, backend)
     model = ContextModel(
         config=config,
         voxel_size=facts.voxel_size,
-        hash_grid=unpack_hash_grid(parts[ChunkType.HASH_GRID], config.hash_grid, backend),
+        hash_grid=hash_grid,
         context=IntegerContext(
             first=nets[0], step=nets[1], offset=nets[2], channels=tuple(nets[3:]),
             feature_trits=feature_trits, scaling_trits=scaling_trits,

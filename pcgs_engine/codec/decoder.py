@@ -31,6 +31,7 @@ from .anchor_canvas import AnchorCanvas, empty_canvas
 from .coding_order import refinement_laws
 from .decode_level import ReceivedChunk, decode_level, decode_refinement
 from .decoded_scene import DecodedScene, decode_scene, with_level_weights
+from .error_place import named_place
 
 __all__ = ["ProgressiveDecoder", "decode_file"]
 
@@ -305,13 +306,14 @@ class ProgressiveDecoder:
             )  # fmt: skip
             if scene.config.num_levels < len(table.levels):
                 raise MalformedError(
-                    f"{len(table.levels)} levels, the model has {scene.config.num_levels}"
+                    f"table lists {len(table.levels)} levels, MODL has {scene.config.num_levels}"
                 )
             self._scene, self._model = scene, scene.model
             return
         model = self._model or self._decoded_scene.model
         canvas = self._canvas or empty_canvas(model.config, self._decoded_scene.ranks)
-        model = with_level_weights(model, level, parts, self._limits)
+        with named_place(lambda: f"level {level}"):
+            model = with_level_weights(model, level, parts, self._limits)
         self._canvas = decode_level(
             canvas, model, chunks, table.levels[level - 1],
             limits=self._limits, backend=self._backend,

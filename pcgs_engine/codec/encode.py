@@ -118,7 +118,7 @@ class _Refiner:
         laws = refinement_laws(canvas, self._model)
         found = refinement_candidates(canvas, laws, port.known, self._ranking)
         if self._unit is None:
-            self._unit = mean_slope(found)
+            self._unit = max(mean_slope(found), 0.0)
         bar = self._plan.least_worth(canvas.level, self._model.config.num_levels)
         for blocks in plan_refinements(found, bar * self._unit, self._plan.packages):
             port.begin_refinement(canvas, laws, blocks)
@@ -195,7 +195,7 @@ class _EncoderPort:
         """Write and return the law of this level's masks."""
         net = self.coded.mask_net
         if net is not None and anchors.old == 0:
-            self._mask_law = pack_mask_net(net)
+            self._mask_law = pack_mask_net(net, model.tables, self._backend)
             return NetMaskLaw(net, model.tables)
         probability = fit_static_law(anchors, self.known.fresh)
         self._mask_law = pack_static_masks(probability)

@@ -3,18 +3,19 @@
 Metadata may come from anybody: anything odd counts as absent.
 """
 
-import math
-
 __all__ = ["cut_metadata", "level_quality"]
+
+LARGEST = 1e6
+"""Beyond every PSNR and SSIM; JSON has integers that no float holds."""
 
 
 def level_quality(metadata: dict[str, object], level: int, name: str) -> float | None:
-    """Return `metadata["levels"][i][name]` of `level` where it is a finite number."""
+    """Return `metadata["levels"][i][name]` of `level` where it is a sensible number."""
     for entry in _entries(metadata):
         if _level_of(entry) == level and isinstance(entry, dict):
             value = entry.get(name)
-            if isinstance(value, (int, float)) and math.isfinite(value):
-                return float(value)
+            if isinstance(value, (int, float)) and type(value) is not bool:
+                return float(value) if -LARGEST <= value <= LARGEST else None
     return None
 
 
@@ -44,4 +45,4 @@ def _entries(metadata: dict[str, object]) -> list[object]:
 
 def _level_of(entry: object) -> int | None:
     level = entry.get("level") if isinstance(entry, dict) else None
-    return level if isinstance(level, int) and level >= 1 else None
+    return level if type(level) is int and level >= 1 else None

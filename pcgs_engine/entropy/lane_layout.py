@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "SYMBOL_LIMIT",
+    "LANE_LIMIT",
     "Counts",
     "LockstepOrder",
     "lane_bounds",
@@ -28,7 +28,7 @@ WANTED_LANES = 8
 """A numpy decoder needs lanes side by side, in small streams too."""
 ROW_LIMIT = 1 << 16
 """Most rows of a lane."""
-SYMBOL_LIMIT = 1 << 13
+LANE_LIMIT = 1 << 13
 """Most symbols of a lane, all passes together: a lane decodes one symbol after the other, so that
 a few bytes could keep a numpy decoder busy for minutes."""
 

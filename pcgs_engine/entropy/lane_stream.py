@@ -20,7 +20,7 @@ from .distribution import (
     MixtureDistribution,
     coded_symbols,
 )
-from .lane_layout import ROW_LIMIT, SYMBOL_LIMIT, Counts, lane_bounds, rows_per_lane
+from .lane_layout import LANE_LIMIT, ROW_LIMIT, Counts, lane_bounds, rows_per_lane
 from .lockstep_laws import DecodedSymbols
 from .native_coder import NativeLanes, coded_symbols_native, encode_lanes_native
 from .range_decoder import NumpyLanes
@@ -108,8 +108,8 @@ class LaneEncoder:
         bounds = np.zeros(lanes + 1, dtype=np.int64)
         for part in self._passes:
             bounds += part.bounds
-        if int(np.diff(bounds).max()) > SYMBOL_LIMIT:
-            raise ValueError(f"a lane has more than {SYMBOL_LIMIT} symbols; use fewer rows per lane")
+        if int(np.diff(bounds).max()) > LANE_LIMIT:
+            raise ValueError(f"a lane has more than {LANE_LIMIT} symbols; use fewer rows per lane")
         intervals = _lane_major(coded, [part.bounds for part in self._passes], bounds)
         pieces = _encode_lanes(intervals, bounds, backend)
         head = np.array([self._rows_per_lane, *(len(piece) for piece in pieces)], dtype=np.int64)
@@ -157,8 +157,8 @@ class LaneDecoder:
             return np.zeros(0, dtype=np.int32)
         self._symbols += np.diff(bounds)
         longest = int(self._symbols.max())
-        if longest > SYMBOL_LIMIT:
-            raise MalformedError(f"a lane has {longest} symbols, wanted at most {SYMBOL_LIMIT}")
+        if longest > LANE_LIMIT:
+            raise MalformedError(f"a lane has {longest} symbols, wanted at most {LANE_LIMIT}")
         found = self._lanes.take(distribution, bounds)
         if found.edges is not None:
             self._apply_escapes(found.symbols, found.edges)

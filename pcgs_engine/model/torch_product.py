@@ -57,4 +57,4 @@ def _is_exact(product: ExactProduct) -> bool:
     inputs[0] = INPUT_LIMIT
     wanted = inputs @ weight.T
     found = product(inputs.astype(np.float32), weight.astype(np.float32))
-    return bool(np.array_equal(found.astype(np.int64), wanted))
+    return bool(np.array_equal(found.astype(np.float64), wanted))

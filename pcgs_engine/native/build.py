@@ -77,8 +77,9 @@ def _compiled(command: list[str], output: Path) -> Path:
         # Compiled aside and moved: a library that is loaded now stays whole.
         fresh = Path(scratch) / output.name
         done = subprocess.run(
-            [*command, "-o", str(fresh), *map(str, SOURCES)],
-            capture_output=True, text=True, check=False,
+            # By its bare name: macOS writes it into the library, and a path would differ each time.
+            [*command, "-o", fresh.name, *map(str, SOURCES)],
+            cwd=scratch, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             line = (done.stderr.strip().splitlines() or ["no message"])[0]

@@ -1,5 +1,9 @@
 """Fixtures that several engine tests share because they cost seconds."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tensors here are too small for more
+
 import pytest
 from tiny_training import TinyRun, tiny_config, train_tiny
 

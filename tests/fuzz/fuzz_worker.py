@@ -21,7 +21,8 @@ from outcome import Outcome, check_truth, examine, no_digests
 from pcgs_engine.entropy.backend import EntropyBackend
 from pcgs_engine.native import library
 
-MODES = ("crc", "no-crc")
+MODES = ("lengths", "flips", "crc", "no-crc")
+"""Every length and every flipped bit of the first file; random mutations with and without CRCs."""
 MEMORY_BUDGET = 64 << 20
 """Bytes that a process may grow by over all its inputs: files are below 8 kB."""
 WEIGHTS = {"native": (6, 3, 1), "numpy": (12, 1, 0)}
@@ -30,6 +31,12 @@ WEIGHTS = {"native": (6, 3, 1), "numpy": (12, 1, 0)}
 
 def hostile_input(files: list[bytes], seed: int, mode: str, backend: str) -> tuple[str, int, bytes]:
     """Return the names of the mutations, the index of the file and the damaged bytes."""
+    if mode == "lengths":
+        return mode, 0, files[0][:seed]
+    if mode == "flips":
+        broken = bytearray(files[0])
+        broken[seed // 8] ^= 1 << seed % 8
+        return mode, 0, bytes(broken)
     chance = random.Random(f"{mode} {seed}")  # noqa: S311 - reproducible
     at = chance.choices(range(len(files)), WEIGHTS[backend])[0]
     # Half of the inputs with CRC checks on carry right CRCs, as a forger would write them.
@@ -41,9 +48,9 @@ def try_input(
     data: bytes, seed: int, mode: str, backend: EntropyBackend, reference: Outcome
 ) -> Outcome:
     """Decode one input as its mode wants; raises what is a finding."""
-    if mode == "crc":
+    if mode != "no-crc":
         found = examine(data, backend, reference=reference)
-        if seed % 2:
+        if mode != "crc" or seed % 2:
             check_truth(found, reference)
         return found
     if seed % 2 == 0:

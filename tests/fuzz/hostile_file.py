@@ -103,7 +103,7 @@ def resealed(data: bytes, *, chunks: bool = False, table_size: int | None = None
         return data
     size = int.from_bytes(result[36:40], "little") if table_size is None else table_size
     end = HEADER_SIZE + size
-    if 8 <= size and end <= len(result):
+    if size >= 8 and end <= len(result):
         if chunks:
             _reseal_chunks(result, end)
         struct.pack_into("<I", result, end - 4, zlib.crc32(result[HEADER_SIZE : end - 4]))

@@ -35,7 +35,7 @@ from pcgs_engine.native.library import load_native  # noqa: E402
 RESULTS = REPOSITORY / "benchmarks" / "results" / "fuzz.json"
 KEPT = REPOSITORY / "build" / "fuzz"
 HANG_SECONDS = 10.0
-BATCH = {"native": 2000, "numpy": 250}
+BATCH = {"native": 4000, "numpy": 400}
 ADDRESS_SPACE = 2048
 """MiB of a child that runs without AddressSanitizer (which reserves terabytes)."""
 NOTHING: dict[str, object] = {"outcomes": {}, "levels_ready": {}, "findings": []}
@@ -199,9 +199,13 @@ def main() -> int:
         files = seed_files()
         for number, data in enumerate(files):
             (Path(folder) / f"{number}.pcgs").write_bytes(data)
-        for mode in MODES if options.mode == "both" else (options.mode,):
+        most = {"lengths": len(files[0]) + 1, "flips": 8 * len(files[0])}
+        for mode in MODES if options.mode == "all" else (options.mode,):
             plan = Plan(mode, options.backend, options.sanitize, Path(folder))
-            result = run(plan, options.first, options.count, options.jobs, options.results)
+            count = min(options.count, most.get(mode, options.count) - options.first)
+            if count <= 0:
+                continue
+            result = run(plan, options.first, count, options.jobs, options.results)
             print(plan.name, json.dumps(result, indent=1))  # noqa: T201
             for finding in result["findings"]:
                 status = 1
@@ -219,12 +223,18 @@ def _keep(plan: Plan, files: list[bytes], finding: dict[str, object]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100_000, help="inputs of each mode")
-    parser.add_argument("--first", type=int, default=0, help="first seed; where a run ended goes on")
+    parser.add_argument(
+        "--count", type=int, default=100_000, help="inputs of each mode, as far as it has so many"
+    )
+    parser.add_argument(
+        "--first", type=int, default=0, help="first seed; where a run ended goes on"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="child processes at once")
-    parser.add_argument("--mode", choices=[*MODES, "both"], default="both")
+    parser.add_argument("--mode", choices=[*MODES, "all"], default="all")
     parser.add_argument("--backend", choices=["native", "numpy"], default="native")
-    parser.add_argument("--sanitize", action="store_true", help="build and use ASan and UBSan (gcc)")
+    parser.add_argument(
+        "--sanitize", action="store_true", help="build and use ASan and UBSan (gcc)"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     if options.sanitize and (options.backend == "numpy" or shutil.which("gcc") is None):

@@ -140,16 +140,13 @@ def extreme_scales(file: HostileFile, others: list[bytes], chance: Chance) -> Ho
     return file.with_data(at, zlib.compress(bytes(raw), 1))
 
 
-def edit_mask_net(file: HostileFile, others: list[bytes], chance: Chance) -> HostileFile:
-    at = file.index(b"MASK")
+def edit_mask_law(file: HostileFile, others: list[bytes], chance: Chance) -> HostileFile:
+    """Damage the law in front of the mask bits, its size kept."""
+    at = chance.choice([i for i, c in enumerate(file.chunks) if c.code == b"MASK"])
     data = file.chunks[at].data
-    size = int.from_bytes(data[:4], "little")
-    try:
-        raw = zlib.decompress(data[8 : 4 + size])
-    except zlib.error:
-        return edit_chunk_head(file, others, chance)
-    law = data[4:8] + zlib.compress(chance.choice(SAME_SIZE)(raw, others, chance), 1)
-    return file.with_data(at, len(law).to_bytes(4, "little") + law + data[4 + size :])
+    end = 4 + int.from_bytes(data[:4], "little")
+    law = chance.choice(SAME_SIZE)(data[4:end] or b"\0", others, chance)
+    return file.with_data(at, data[:4] + law + data[end:])
 
 
 def edit_stream(file: HostileFile, others: list[bytes], chance: Chance) -> HostileFile:
@@ -275,7 +272,7 @@ Mutation = Callable[[bytes, list[bytes], Chance], bytes]
 SAME_SIZE: tuple[Mutation, ...] = (flip_bits, set_bytes, fill_run, set_integer)
 RAW: tuple[Mutation, ...] = (*SAME_SIZE, splice, insert, delete, cut_tail)
 STRUCTURED = (
-    edit_chunk, edit_chunk_head, edit_inflated, extreme_scales, extreme_scales, edit_mask_net,
+    edit_chunk, edit_chunk_head, edit_inflated, extreme_scales, extreme_scales, edit_mask_law,
     *(edit_stream,) * 8, swap_chunks, foreign_chunk, list_chunks_anew, edit_record, edit_levels,
     edit_header, edit_model,
 )  # fmt: skip

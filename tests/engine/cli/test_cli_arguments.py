@@ -9,7 +9,7 @@ import pytest
 
 from pcgs_engine.cli.main import build_parser, main
 
-COMMANDS = ("train", "encode", "inspect", "decode", "export", "render", "eval", "demo")
+COMMANDS = ("train", "encode", "inspect", "decode", "export", "render", "draw", "eval", "demo")
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:

@@ -264,3 +264,70 @@ def test_decode_and_export_run_with_training_packages_blocked(
     )
     assert done.returncode == 4, done.stderr
     assert "pip install 'pcgs-engine[train]'" in done.stderr
+
+
+@pytest.fixture
+def cut_file(pcgs_file: Path, tmp_path: Path) -> Path:
+    """The synthetic file without its last byte: level 3 lacks a refinement package."""
+    path = tmp_path / "cut.pcgs"
+    path.write_bytes(pcgs_file.read_bytes()[:-1])
+    return path
+
+
+def test_file_that_ends_early_is_warned_of_and_gives_its_levels(
+    cut_file: Path, pcgs_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", str(cut_file), "--digest"]) == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == decode_file(pcgs_file).digest(2).hex()
+    size = cut_file.stat().st_size
+    assert f"{cut_file}: file ends at byte {size}, level 3 needs {size + 1}" in err
+    assert "2 of 3 levels are usable" in err
+
+
+def test_file_that_ends_early_is_exported_as_far_as_it_goes(
+    cut_file: Path, pcgs_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, whole = tmp_path / "cut.ply", tmp_path / "whole.ply"
+    assert main(["export", str(cut_file), "--out", str(out)]) == 0
+    assert "level 3 needs" in capsys.readouterr().err
+    assert main(["export", str(pcgs_file), "--level", "2", "--out", str(whole)]) == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_level_that_a_file_ends_before_is_bad_input(
+    cut_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", str(cut_file), "--level", "3", "--digest"]) == 3
+    assert "level 3 is not decoded, 2 of 3 are" in error_line(capsys)
+    assert main(["decode", str(cut_file), "--level", "2", "--digest"]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ((1, 0), "install PCGS with format 1.0 or newer"),
+        ((9, 3), "install PCGS with format 9.3 or newer"),
+        ((0, 9), "install PCGS with format 0.9"),
+        ((0, 1), "encode the scene again or install PCGS with format 0.1"),
+    ],
+)
+@pytest.mark.parametrize("command", ["inspect", "decode"])
+def test_file_of_another_format_version_names_both_and_what_to_do(
+    command: str,
+    version: tuple[int, int],
+    remedy: str,
+    pcgs_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = bytearray(pcgs_file.read_bytes())
+    data[8:12] = bytes([version[0], 0, version[1], 0])  # the checksum no longer fits: no matter
+    path = tmp_path / "other.pcgs"
+    path.write_bytes(data)
+    argv = [command, str(path), *(["--digest"] if command == "decode" else [])]
+    assert main(argv) == 3
+    line = error_line(capsys)
+    assert f"written by format {version[0]}.{version[1]}, this reader reads 0.2" in line
+    assert remedy in line

@@ -1,6 +1,7 @@
 """train, encode, eval and render end to end on a scene of a few pixels."""
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from PIL import Image
 
 from pcgs_engine.cli.main import main
 from pcgs_engine.cli.render import png_name
-from pcgs_engine.codec import inspect_file
+from pcgs_engine.codec import decode_file, inspect_file
 from pcgs_engine.splats.ply import read_ply
 from pcgs_engine.training.trainer import Trainer
 
@@ -40,6 +41,12 @@ iterations = 8
 max_size = 24
 eval_every = 1.0
 """
+
+
+@pytest.fixture(autouse=True)
+def hasty_mask_nets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fitting one takes seconds whatever the scene."""
+    monkeypatch.setattr("pcgs_engine.levels.fit_mask_net.STEPS", 20)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +135,37 @@ def test_encode_json_reports_every_level_and_ends_in_done(
     assert found[-1]["type"] == "done"
 
 
+@pytest.mark.parametrize("options", [[], ["--no-quality"]])
+def test_encode_ranks_by_sensitivity_and_draws_a_thumbnail(
+    options: list[str], trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scene.pcgs"
+    assert main(["encode", str(trained_run), "--out", str(out), *options, *CPU]) == 0
+    assert "measuring sensitivity on 7 views" in capsys.readouterr().err
+    with Image.open(io.BytesIO(decode_file(out).thumbnail)) as image:
+        assert image.format == "JPEG"
+        assert image.size == (24, 16)
+    assert (inspect_file(out).levels[-1].psnr is None) == bool(options)
+
+
+def test_encode_without_the_scene_has_no_thumbnail(trained_run: Path, tmp_path: Path) -> None:
+    run, out = moved_run(trained_run, tmp_path), tmp_path / "scene.pcgs"
+    assert main(["encode", str(run), "--out", str(out), *CPU]) == 0
+    decoder = decode_file(out)
+    assert decoder.thumbnail == b""
+    assert decoder.levels_ready == 3
+
+
+def moved_run(trained_run: Path, folder: Path) -> Path:
+    """A run whose image set is gone."""
+    run = folder / "moved"
+    shutil.copytree(trained_run, run)
+    settings = json.loads((run / "config.json").read_text())
+    settings["scene"] = str(folder / "gone")
+    (run / "config.json").write_text(json.dumps(settings))
+    return run
+
+
 def test_encode_backends_write_the_same_bytes(trained_run: Path, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("default.pcgs", "numpy.pcgs")]
     assert main(["encode", str(trained_run), "--out", str(files[0]), "--no-quality"]) == 0
@@ -139,12 +177,7 @@ def test_encode_backends_write_the_same_bytes(trained_run: Path, tmp_path: Path)
 def test_encode_of_vanished_scene_warns_and_goes_on(
     trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "moved"
-    shutil.copytree(trained_run, run)
-    settings = json.loads((run / "config.json").read_text())
-    settings["scene"] = str(tmp_path / "gone")
-    (run / "config.json").write_text(json.dumps(settings))
-    out = tmp_path / "scene.pcgs"
+    run, out = moved_run(trained_run, tmp_path), tmp_path / "scene.pcgs"
     assert main(["encode", str(run), "--out", str(out), *CPU]) == 0
     assert "quality is not measured" in capsys.readouterr().err
     assert inspect_file(out).levels[0].psnr is None

@@ -94,6 +94,12 @@ def test_encode_mask_net_of_another_shape_raises(coded, change):
         encode(replace(coded, mask_net=net), {})
 
 
+def test_encode_mask_net_with_minus_128_raises(coded):
+    net = replace(coded.mask_net, bias=changed(coded.mask_net.bias, 0, -128))
+    with pytest.raises(ConfigError, match="bias holds -128"):
+        encode(replace(coded, mask_net=net), {})
+
+
 @pytest.mark.parametrize("value", [0.0, 1e-10, 2e9, float("nan")])
 def test_encode_lengths_out_of_range_raise(coded, value):
     with pytest.raises(ConfigError, match="wanted 1e-09"):

@@ -210,8 +210,7 @@ def test_mask_law_of_a_file_is_the_net_at_level_one_only():
 
     coded = synthetic_model(60, mask_net=True)
     data = encode(coded, {})
-    patch = pytest.MonkeyPatch()
-    with patch.context() as context:
+    with pytest.MonkeyPatch.context() as context:
         context.setattr("pcgs_engine.codec.mask_chunk.StaticMaskLaw", Spy)
         context.setattr("pcgs_engine.codec.mask_chunk.NetMaskLaw", NetSpy)
         counts = decoded(data).canvas(3).counts

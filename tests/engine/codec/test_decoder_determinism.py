@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def coded():
-    return synthetic_model(700, seed=5, mask_net=True)
+    return synthetic_model(300, seed=5, mask_net=True)
 
 
 @pytest.fixture(scope="module")

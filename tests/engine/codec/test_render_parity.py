@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pcgs_engine.codec import ProgressiveDecoder, encode_chunks
+from pcgs_engine.codec.plan_refinements import RefinementPlan
 from pcgs_engine.levels import quantize_level, split_levels
 from pcgs_engine.model.attribute_head import AttributeHead
 from pcgs_engine.render.cpu_backend import CpuRasterizer
@@ -15,7 +16,11 @@ from pcgs_engine.training.evaluate import LevelRenderer
 @pytest.fixture(scope="module")
 def decoder(tiny_run) -> ProgressiveDecoder:
     decoder = ProgressiveDecoder()
-    decoder.feed(encode_chunks(split_levels(tiny_run.model)).to_bytes({}))
+    everything = RefinementPlan(first_worth=-1e9, last_worth=-1e9)  # as the encoder's side has it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pcgs_engine.levels.fit_mask_net.STEPS", 20)
+        coded = split_levels(tiny_run.model)
+    decoder.feed(encode_chunks(coded, plan=everything).to_bytes({}))
     decoder.finish()
     return decoder
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcgs_engine.config import HashGridConfig, Preset, preset_config
-from pcgs_engine.entropy.hash_features import hash_features
-from pcgs_engine.entropy.weights import HashGridWeights
+from pcgs_engine.entropy.hash_features import HASH_UNITS, hash_features
 from pcgs_engine.errors import ConfigError
 from pcgs_engine.kernels.pool import KernelPool
+from pcgs_engine.levels.split_levels import hash_grid_weights
 from pcgs_engine.model.hash_grid import HashGrid
 
 SMALL = HashGridConfig(
@@ -101,12 +101,16 @@ def test_hash_grid_against_slow_definition_agrees(config: HashGridConfig, thread
 
 
 def test_hash_grid_against_its_coding_twin_agrees() -> None:
-    grid, positions = make_grid(), some_positions(300)
-    weights = HashGridWeights(
-        config=SMALL, signs=grid.signs(), box_min=LOW.numpy(), box_max=HIGH.numpy()
-    )
-    expected = hash_features(weights, positions.double().numpy())
-    np.testing.assert_allclose(grid(positions).detach().numpy(), expected, atol=3e-5)
+    grid, voxel_size = make_grid(), 2.0**-7
+    lattice = (some_positions(300) / voxel_size).round().to(torch.int32)
+    weights = hash_grid_weights(grid, voxel_size)
+    found = hash_features(weights, lattice.numpy()) / HASH_UNITS
+    wanted = grid(lattice * voxel_size).detach().numpy()
+    # Integers: places in 1/256 of a vertex distance, features in 1/512, box in 1/256 cells.
+    difference = np.abs(found - wanted)
+    assert difference.mean() < 0.003
+    assert np.quantile(difference, 0.999) < 0.03
+    assert (np.abs(wanted) > 0.1).mean() > 0.3
 
 
 def test_hash_grid_default_config_has_the_papers_size() -> None:
