@@ -24,10 +24,10 @@ def run_engine(*arguments: str) -> str:
     return done.stdout
 
 
-def last_progress(log: Path) -> dict[str, object]:
-    """Return the last progress message of a run's log."""
+def last_message(log: Path, kind: str) -> dict[str, object]:
+    """Return the last message of a type in a run's log."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return next(line for line in reversed(lines) if line["type"] == "progress")
+    return next(line for line in reversed(lines) if line["type"] == kind)
 
 
 def run_scene(scene: Path, out: Path, options: argparse.Namespace) -> dict[str, object]:
@@ -39,7 +39,9 @@ def run_scene(scene: Path, out: Path, options: argparse.Namespace) -> dict[str, 
     if options.iterations:
         train_options += ["--iterations", str(options.iterations)]
     start = time.monotonic()
-    run_engine("train", str(scene), "--out", str(run), *train_options, "--progress", "none")
+    kept = options.keep_runs and (run / "log.jsonl").exists()
+    if not kept:
+        run_engine("train", str(scene), "--out", str(run), *train_options, "--progress", "none")
     trained = time.monotonic()
     run_engine("encode", str(run), "--out", str(file), "--no-quality", "--progress", "none")
     encoded = time.monotonic()
@@ -49,11 +51,13 @@ def run_scene(scene: Path, out: Path, options: argparse.Namespace) -> dict[str, 
     info = json.loads(run_engine("inspect", str(file), "--json"))
     anchors = {level["level"]: level["anchors"] for level in info["levels"]}
     levels = [{**level, "anchors": anchors[level["level"]]} for level in quality["levels"]]
-    progress = last_progress(run / "log.jsonl")
+    progress = last_message(run / "log.jsonl", "progress")
     return {
         "scene": scene.name,
         "iterations": progress["total"],
-        "train_seconds": trained - start,
+        "train_seconds": last_message(run / "log.jsonl", "evaluated")["seconds"]
+        if kept
+        else trained - start,
         "encode_seconds": encoded - trained,
         "eval_seconds": evaluated - encoded,
         "file_bytes": file.stat().st_size,
@@ -86,6 +90,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--head", default="explicit")
     parser.add_argument("--iterations", type=int, default=0, help="0: the preset's")
+    parser.add_argument(
+        "--keep-runs", action="store_true", help="encode and judge runs that are there, again"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/preview_scenes"))
     parser.add_argument("--name", default="preview_scenes", help="name of the result file")
     options = parser.parse_args()

@@ -15,7 +15,7 @@ class DecodeLimits:
     """Levels of a file."""
     anchors: int = 1 << 24
     """Anchors of the last level."""
-    anchors_per_byte: int = 1024
+    anchors_per_byte: int = 64
     """Anchors a level may have per byte of its position chunk."""
     chunks: int = 4096
     """Entries of the chunk table."""
@@ -29,7 +29,7 @@ class DecodeLimits:
     """Entries of the hash grid."""
     cameras: int = 1 << 20
     """Camera centres."""
-    canvas_bytes: int = 1 << 32
+    canvas_bytes: int = 1 << 31
     """Decoded integers of all anchors."""
 
     def __post_init__(self) -> None:

@@ -78,6 +78,7 @@ def decode_scene(
         ),
         tables=tables,
         product=product,
+        backend=backend,
     )  # fmt: skip
     return DecodedScene(
         metadata=metadata,

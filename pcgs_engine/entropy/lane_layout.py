@@ -53,10 +53,10 @@ class LockstepOrder:
         return result
 
 
-def rows_per_lane(rows: int, symbols_per_row: float) -> int:
-    """Return how many rows an encoder puts into a lane."""
+def rows_per_lane(rows: int, symbols_per_row: float, most: int = WANTED_SYMBOLS) -> int:
+    """Return how many rows an encoder puts into a lane of at most about `most` symbols."""
     total = rows * symbols_per_row
-    symbols = min(max(total / WANTED_LANES, FEWEST_SYMBOLS), WANTED_SYMBOLS)
+    symbols = min(max(total / WANTED_LANES, FEWEST_SYMBOLS), most)
     return min(max(round(symbols / max(symbols_per_row, 1e-9)), 1), ROW_LIMIT)
 
 

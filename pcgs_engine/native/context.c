@@ -76,7 +76,7 @@ PCGS_API void pcgs_mixture_weights(const Outputs *first, const Outputs *second,
         const float *two = second->logit + i * second->stride;
         for (int64_t k = 0; k < width; k++) {
             float gap = round_even((one[k] - two[k]) * 16.0f);
-            gap = gap < -LOGISTIC_RANGE ? -LOGISTIC_RANGE : gap;
+            gap = gap > -LOGISTIC_RANGE ? gap : -LOGISTIC_RANGE; /* NaN too */
             gap = gap > LOGISTIC_RANGE ? LOGISTIC_RANGE : gap;
             weight[i * width + k] = logistic[(int32_t)gap + (int32_t)LOGISTIC_RANGE];
         }
