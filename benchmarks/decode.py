@@ -159,7 +159,7 @@ def write_file(run: Path, anchors: int, path: Path) -> dict[str, object]:
     path.write_bytes(encode(tiled(split_levels(load_trained(run)), anchors), {}))
     info = inspect_file(path)
     return {
-        "source": f"{run}, tiled",
+        "source": f"{run.resolve().parent.name}, tiled",
         "levels": [
             {"level": o.level, "bytes": o.bytes, "anchors": o.anchors, "gaussians": o.splats}
             for o in info.levels

@@ -100,7 +100,9 @@ def main() -> None:
     for name in options.scenes:
         print(f"{name} ...", flush=True)
         results.append(run_scene(options.data / name, options.out / name, options))
-        settings = {key: str(value) for key, value in vars(options).items() if key != "out"}
+        settings = {
+            key: str(value) for key, value in vars(options).items() if key not in ("out", "data")
+        }
         path = write_result(options.name, {"settings": settings, "scenes": results})
         print(table(results[-1:]), flush=True)
     print(f"\n{table(results)}\n\nwritten: {path}")
