@@ -1,0 +1,47 @@
+"""PCGS for Blender: registers the parts of the add-on, nothing else.
+
+Every part is a package or module with `CLASSES` and, where it keeps handlers, menus or timers,
+`register()` and `unregister()`.
+"""
+
+import contextlib
+from types import ModuleType
+
+import bpy
+
+from . import objects, operators, panels, preferences, properties, render, viewport
+from .engine import session
+
+PARTS: tuple[ModuleType, ...] = (
+    properties,
+    preferences,
+    objects,
+    session,
+    operators,
+    panels,
+    viewport,
+    render,
+)
+"""In order of registration; unregistered in reverse."""
+
+
+def register() -> None:
+    """Register all parts; where one fails all before it is undone and the error goes on."""
+    with contextlib.ExitStack() as undo:
+        for part in PARTS:
+            for cls in part.CLASSES:
+                bpy.utils.register_class(cls)
+                undo.callback(bpy.utils.unregister_class, cls)
+            if hasattr(part, "register"):
+                part.register()
+                undo.callback(part.unregister)
+        undo.pop_all()  # all is well, so nothing is undone
+
+
+def unregister() -> None:
+    """Undo `register` in reverse."""
+    for part in reversed(PARTS):
+        if hasattr(part, "unregister"):
+            part.unregister()
+        for cls in reversed(part.CLASSES):
+            bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""The engine process as Blender sees it: which Python, one job, its messages, its end."""
