@@ -6,7 +6,7 @@ picture into their own.
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +92,8 @@ def run(args: argparse.Namespace, console: Console) -> str:
     picture = _draw(rasterizer, cloud, camera)
     if limits is not None:
         picture |= _draw_before(args.threads, cloud, camera, limits)
-    write_atomically(args.out, lambda file: np.savez(file, **picture))
+    arrays: dict[str, Any] = dict(picture)
+    write_atomically(args.out, lambda file: np.savez(file, **arrays))
     return str(args.out)
 
 

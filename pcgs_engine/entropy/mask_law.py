@@ -87,7 +87,7 @@ class MaskCoder:
         self._law = law
         self._counts = np.zeros(len(anchors.unset), dtype=np.int64)
         self._rows = np.zeros(0, dtype=np.int64)
-        self.fresh = np.zeros(anchors.unset.shape, dtype=np.bool_)
+        self.fresh: BoolArray = np.zeros(anchors.unset.shape, dtype=np.bool_)
         """Bits set by the passes so far."""
 
     def coded(self, k: int) -> Int64Array:

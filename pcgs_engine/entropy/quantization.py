@@ -65,8 +65,9 @@ def gaussian_parameters(
 def scale_index(sigma: FloatArray) -> npt.NDArray[np.uint16]:
     """Return the bucket of a standard deviation in steps, 16 per octave from 2**-7 on."""
     bits = np.ascontiguousarray(sigma).view(np.int32) >> SCALE_BITS
-    index = np.clip(bits - SCALE_ORIGIN, 0, SCALE_COUNT - 1)
-    return index.astype(np.uint16)
+    clipped = np.clip(bits - SCALE_ORIGIN, 0, SCALE_COUNT - 1)
+    index: npt.NDArray[np.uint16] = clipped.astype(np.uint16)
+    return index
 
 
 def mixture_weight(

@@ -63,7 +63,7 @@ class NumpyLanes:
             _run_block(registers, law, order, begin, end)
             found = law.decoded()
             symbols[at] = found.symbols
-            if edges is not None:
+            if edges is not None and found.edges is not None:
                 edges[at] = found.edges
         self._keep(order.rank, registers.state)
         return DecodedSymbols(symbols=symbols, edges=edges)

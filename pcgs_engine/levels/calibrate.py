@@ -153,8 +153,8 @@ def _integer_net(
     first = round_bfloat16(row_scale * rows[0] / unit)
     # What bfloat16 changes of the first row's multiplier, the next layer's columns make up for.
     unit = np.where(first != 0, row_scale * rows[0] / np.where(first != 0, first, 1), unit)
-    multiplier = row_scale * rows / unit
-    multiplier = round_bfloat16(np.where(np.abs(multiplier) < SMALLEST, 0.0, multiplier))
+    exact = row_scale * rows / unit
+    multiplier = round_bfloat16(np.where(np.abs(exact) < SMALLEST, 0.0, exact))
     if units is None:
         units = np.ones(len(out.bias))
     columns = out.weight.astype(np.float64) * unit * units[:, None]
