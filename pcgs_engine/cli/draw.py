@@ -6,7 +6,7 @@ picture into their own.
 
 import argparse
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
