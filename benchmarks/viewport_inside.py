@@ -24,6 +24,8 @@ ROUNDS = int(os.environ["PCGS_BENCH_ROUNDS"])
 STILL, TURNS = 6, 10
 """Redraws of a still view, and steps of a turning one, in a round."""
 DEGREES = (0, 3)
+DISTANCE = 6.0
+"""Of the view from the unit sphere's centre."""
 
 
 def add_paths() -> None:
@@ -53,6 +55,8 @@ class Bench:
         self.window_size = [bpy.context.window.width, bpy.context.window.height]
         for obj in tuple(bpy.data.objects):
             bpy.data.objects.remove(obj)
+        self.region_3d.view_location = (0.0, 0.0, 0.0)
+        self.region_3d.view_distance = DISTANCE
         self.objects: dict[str, bpy.types.Object] = {}
 
     def run(self) -> dict[str, object]:
@@ -105,7 +109,8 @@ class Bench:
         from addon.objects import file_of_object
 
         file_of_object(self.objects[name]).wait(seconds=120)
-        self.show(name)
+        for other, obj in self.objects.items():
+            obj.hide_set(other != name)
         before = self.redraws()
         start = time.perf_counter()
         while self.redraws() == before and time.perf_counter() - start < 30:

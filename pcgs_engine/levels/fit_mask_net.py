@@ -84,12 +84,13 @@ def fit_mask_net(
 def _fitted(masks: BoolArray, inputs: FloatArray, size: _Size, seed: int) -> MaskNet:
     generator = torch.Generator().manual_seed(seed)
     weights = _start(masks.shape[1], size, generator)
-    x = torch.from_numpy(inputs[:, : size.inputs] / np.float32(INPUT_UNIT))
-    bits = torch.from_numpy(masks.astype(np.float32))
+    # float64: float32 products depend on where an array lies in memory, and a file should not.
+    x = torch.from_numpy(inputs[:, : size.inputs].astype(np.float64) / INPUT_UNIT)
+    bits = torch.from_numpy(masks.astype(np.float64))
     before = torch.cumsum(bits, dim=1) - bits
     counts = before.clamp(max=3).long()
     coded = torch.ones_like(bits)
-    coded[:, -1] = (before[:, -1] > 0).float()
+    coded[:, -1] = (before[:, -1] > 0).double()
     optimizer = torch.optim.Adam(weights.values(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, 2 * LEARNING_RATE, total_steps=STEPS, pct_start=0.2
@@ -118,16 +119,16 @@ def _fitted(masks: BoolArray, inputs: FloatArray, size: _Size, seed: int) -> Mas
 
 def _start(bits: int, size: _Size, generator: torch.Generator) -> dict[str, Tensor]:
     width = size.width
-    first = torch.randn(width, size.inputs, generator=generator) * 0.5 / size.inputs**0.5
+    first = torch.randn(width, size.inputs, generator=generator, dtype=torch.float64)
     weights = {
         "base": torch.full((bits, 4), -0.8),
         "bias": torch.full((width,), 0.2),
-        "input_weight": first,
+        "input_weight": first * 0.5 / size.inputs**0.5,
         "bit_weight": torch.zeros(bits, width),
         "count_weight": torch.zeros(4, width),
         "out_weight": torch.zeros(bits if size.per_bit else 1, width),
     }
-    return {name: value.requires_grad_() for name, value in weights.items()}
+    return {name: value.double().requires_grad_() for name, value in weights.items()}
 
 
 def _logits(weights: dict[str, Tensor], x: Tensor, counts: Tensor) -> Tensor:
