@@ -114,12 +114,11 @@ def show(result: dict[str, object]) -> None:
         print(f"{size} splats; empty scene {empty['still']} still, {empty['turning']} turning, ms")
         for thing, cost in body["cost_ms"].items():
             ratio = body["cost_over_demo"].get(thing, {})
-            cells = [
-                f"{kind} +{value} ms" + (f" ({ratio[kind]} x demo)" if kind in ratio else "")
-                for kind, value in cost.items()
-            ]
-            bar = f"   bar {BARS[thing]} x" if thing in BARS else ""
-            print(f"  {thing:5s}", "; ".join(cells), bar)
+            bar = f"bar {BARS[thing]} x demo" if thing in BARS else ""
+            print(f"  {thing}  {bar}")
+            for kind, value in cost.items():
+                times = f"   {ratio[kind]:6.2f} x demo" if kind in ratio else ""
+                print(f"    {kind:12s} {value:+9.1f} ms{times}")
         print("  decoded file to first picture, ms:", body["first_picture_ms"])
 
 

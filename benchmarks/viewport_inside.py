@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -81,7 +82,7 @@ class Bench:
 
     def measure_size(self, size: int) -> dict[str, object]:
         """All things at one number of splats."""
-        first = {}
+        first: dict[str, int] = {}
         for degree in DEGREES:
             name = f"sh{degree}"
             path = FOLDER / f"{size}_{degree}.ply"
@@ -90,21 +91,17 @@ class Bench:
         bpy.ops.import_scene.pcgs_lab(filepath=str(FOLDER / f"{size}.pcgslab"))
         self.objects["demo"] = bpy.context.object
         things = ("empty", "demo", *(f"sh{degree}" for degree in DEGREES))
-        times: dict[str, dict[str, list[float]]] = {
-            thing: {"still": [], "forced": [], "turning": [], "turning_cpu": []} for thing in things
-        }
+        times = Times()
         for _ in range(ROUNDS):
             for thing in things:
                 self.show(thing)
-                times[thing]["still"].append(self.still())
+                times.take(thing, "still", STILL, lambda _: None)
                 if thing.startswith("sh"):
-                    times[thing]["forced"].append(self.forced())
-                wall, cpu = self.turning()
-                times[thing]["turning"].append(wall)
-                times[thing]["turning_cpu"].append(cpu)
-        return summary(times, first)
+                    times.take(thing, "forced", STILL, self.forget)
+                times.take(thing, "turning", TURNS, self.turn)
+        return {**times.summary(), "first_picture_ms": first}
 
-    def first_picture(self, name: str) -> float:
+    def first_picture(self, name: str) -> int:
         """Milliseconds from a decoded file to the first redraw that shows it."""
         from addon.objects import file_of_object
 
@@ -115,7 +112,7 @@ class Bench:
         start = time.perf_counter()
         while self.redraws() == before and time.perf_counter() - start < 30:
             bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-        return 1000 * (time.perf_counter() - start)
+        return round(1000 * (time.perf_counter() - start))
 
     def redraws(self) -> int:
         """How often our splats were drawn so far."""
@@ -128,63 +125,66 @@ class Bench:
         bpy.context.view_layer.update()
         bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=3)
 
-    def still(self) -> float:
-        """Milliseconds a redraw of a view that does not change."""
-        start = time.perf_counter()
-        bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=STILL)
-        return 1000 * (time.perf_counter() - start) / STILL
+    def forget(self, _: int) -> None:
+        """Throw the kept picture away: sort, projection and blending are due again."""
+        for picture in self.session.pictures().values():
+            picture.forget()
 
-    def forced(self) -> float:
-        """The same with the kept picture thrown away each time: sort, projection and blending."""
-        start = time.perf_counter()
-        for _ in range(STILL):
-            for picture in self.session.pictures().values():
-                picture.forget()
+    def turn(self, step: int) -> None:
+        """Turn the view about the origin."""
+        turn = Quaternion((0.0, 0.0, 1.0), 2.0 * np.pi * step / TURNS)
+        self.region_3d.view_rotation = turn @ Quaternion((1.0, 0.0, 0.0), 1.1)
+        self.region_3d.update()
+
+
+class Times:
+    """Milliseconds a redraw: wall and CPU (of all threads; other programs disturb it less)."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, dict[str, list[float]]] = {}
+
+    def take(self, thing: str, kind: str, redraws: int, prepare: Callable[[int], None]) -> None:
+        """Redraw several times, with something done before each."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        for step in range(redraws):
+            prepare(step)
             bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-        return 1000 * (time.perf_counter() - start) / STILL
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        kinds = self.taken.setdefault(thing, {})
+        kinds.setdefault(kind, []).append(1000 * wall / redraws)
+        kinds.setdefault(f"{kind}_cpu", []).append(1000 * cpu / redraws)
 
-    def turning(self) -> tuple[float, float]:
-        """Milliseconds a redraw, wall and CPU, of a view that turns about the origin."""
-        start, cpu = time.perf_counter(), time.process_time()
-        for step in range(TURNS):
-            turn = Quaternion((0.0, 0.0, 1.0), 2.0 * np.pi * step / TURNS)
-            self.region_3d.view_rotation = turn @ Quaternion((1.0, 0.0, 0.0), 1.1)
-            self.region_3d.update()
-            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-        wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-        return 1000 * wall / TURNS, 1000 * cpu / TURNS
+    def summary(self) -> dict[str, object]:
+        """Medians, costs over the empty scene in the same round, ratios to the demo's cost."""
+        cost = {
+            thing: {kind: self._cost(thing, kind) for kind in kinds}
+            for thing, kinds in self.taken.items()
+            if thing != "empty"
+        }
+        ratio = {
+            thing: {kind: value / cost["demo"][_base(kind)] for kind, value in kinds.items()}
+            for thing, kinds in cost.items()
+            if thing != "demo"
+        }
+        medians = {
+            thing: {kind: statistics.median(values) for kind, values in kinds.items()}
+            for thing, kinds in self.taken.items()
+        }
+        tables = {"redraw_ms": medians, "cost_ms": cost, "cost_over_demo": ratio}
+        return {name: _rounded(table) for name, table in tables.items()}
 
-
-def summary(times: dict[str, dict[str, list[float]]], first: dict[str, float]) -> dict[str, object]:
-    """Medians, costs over the empty scene, and ratios to the demo's cost."""
-    medians = {
-        thing: {kind: statistics.median(values) for kind, values in kinds.items() if values}
-        for thing, kinds in times.items()
-    }
-    cost = {
-        thing: {kind: value - medians["empty"][BASE[kind]] for kind, value in kinds.items()}
-        for thing, kinds in medians.items()
-        if thing != "empty"
-    }
-    ratio = {
-        thing: {kind: value / cost["demo"][BASE[kind]] for kind, value in kinds.items()}
-        for thing, kinds in cost.items()
-        if thing != "demo"
-    }
-    return {
-        "redraw_ms": rounded(medians),
-        "cost_ms": rounded(cost),
-        "cost_over_demo": rounded(ratio),
-        "first_picture_ms": {name: round(value) for name, value in first.items()},
-    }
+    def _cost(self, thing: str, kind: str) -> float:
+        empty = self.taken["empty"][_base(kind)]
+        pairs = zip(self.taken[thing][kind], empty, strict=True)
+        return statistics.median(value - ground for value, ground in pairs)
 
 
-BASE = {"still": "still", "forced": "still", "turning": "turning", "turning_cpu": "turning_cpu"}
-"""With which of the empty scene's and the demo's times a time is compared."""
+def _base(kind: str) -> str:
+    """With which time of the empty scene and the demo one is compared: forced is a still view."""
+    return kind.replace("forced", "still")
 
 
-def rounded(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """The table with two digits after the point."""
+def _rounded(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
     return {
         thing: {kind: round(value, 2) for kind, value in kinds.items()}
         for thing, kinds in table.items()

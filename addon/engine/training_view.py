@@ -13,6 +13,7 @@ from ..objects.create import create_splat_object, set_file
 from ..objects.file_of_object import absolute_path, file_of_object, is_splats, splat_objects
 from ..objects.session import wake
 from ..objects.up_axis import UpAxis, rotation_to_z
+from ..render.automatic import show_in_renders
 from .job import TrainingJob
 from .job_state import Stage
 
@@ -56,7 +57,9 @@ def result_object(
         if is_splats(obj) and shows_file(obj, result):
             return obj
     rotation = _rotation(scene_kind)
-    return create_splat_object(context, result, name=result.stem, levels=levels, rotation=rotation)
+    obj = create_splat_object(context, result, name=result.stem, levels=levels, rotation=rotation)
+    show_in_renders(context.scene)
+    return obj
 
 
 def shows_file(obj: bpy.types.Object, path: Path) -> bool:
@@ -74,6 +77,7 @@ def _create(scene: bpy.types.Scene, job: TrainingJob, path: Path, levels: int = 
     name = job.settings.result.stem
     with bpy.context.temp_override(collection=collection):
         create_splat_object(bpy.context, path, name=name, levels=levels, rotation=rotation)
+    show_in_renders(scene)
     _push_undo("Training preview")
 
 

@@ -3,6 +3,7 @@
 import bpy
 
 from .. import ids
+from ..render.automatic import follow_imports
 from ..render.session import use_gpu
 from ..render.setup import SetupError, add_splats, is_added, setup_problem
 
@@ -38,6 +39,7 @@ class PCGS_OT_add_to_render(bpy.types.Operator):
         except SetupError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        follow_imports(context.scene)
         return {"FINISHED"}
 
 

@@ -14,6 +14,7 @@ from ..objects.open_splats import find_file, place_splats
 from ..objects.session import sync_objects
 from ..objects.up_axis import AXIS_ITEMS, UpAxis
 from ..properties.object_settings import LEVEL_MAX
+from ..render.automatic import show_in_renders
 
 __all__ = ["CLASSES", "register", "unregister"]
 
@@ -73,6 +74,7 @@ class PCGS_OT_import_pcgs(bpy.types.Operator, ImportHelper):
         up = UpAxis[self.up_axis]
         made = [place_splats(context, file, level=self.level, up=up) for file in found]
         _select(context, made)
+        show_in_renders(context.scene)
         if bpy.app.background:
             for text in _wait_for(made):
                 self.report({"WARNING"}, text)

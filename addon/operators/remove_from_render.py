@@ -3,6 +3,7 @@
 import bpy
 
 from .. import ids
+from ..render.automatic import ask_first
 from ..render.setup import remove_splats
 from ..render.splats_scene import helper_of
 
@@ -28,6 +29,7 @@ class PCGS_OT_remove_from_render(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove the nodes."""
         remove_splats(context.scene)
+        ask_first(context.scene)
         return {"FINISHED"}
 
 

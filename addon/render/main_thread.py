@@ -14,7 +14,7 @@ __all__ = ["on_main_thread"]
 
 R = TypeVar("R")
 
-PATIENCE_SECONDS = 0.3
+PATIENCE_SECONDS = 0.1
 """A main thread that does not come waits for this render itself (to draw with the GPU that the
 render uses, or for its end after Esc): then nobody can be disturbed, and we go on alone."""
 

@@ -22,6 +22,8 @@ COLOR_WIDTH = 4096
 
 HALF_MAX = 6.0e4
 """Below the largest half float."""
+REACH = 3.33
+"""Standard deviations from a splat's centre to its rim at most (glsl.projection)."""
 SCALE_MIN, SCALE_MAX = 1e-30, 1e30
 
 
@@ -33,6 +35,10 @@ class PackedCloud:
     degree: int
     """Degree of the spherical harmonics, 0..3."""
     scale_unit: float
+    low: Floats
+    """Corner `[3]` of the box that holds all splats to their rims."""
+    high: Floats
+    """The opposite corner."""
     positions: Floats
     """x, y, z, opacity (0 = never drawn)."""
     rotations: Floats
@@ -56,26 +62,44 @@ def color_texels(degree: int) -> int:
 
 def pack_cloud(cloud: SplatCloud) -> PackedCloud:
     """Return the arrays; splats with a number that is not finite get opacity 0."""
+    cloud, finite = _made_finite(cloud)
     count = len(cloud)
-    finite = np.isfinite(cloud.means).all(1) & np.isfinite(cloud.scales).all(1)
-    finite &= np.isfinite(cloud.quats).all(1) & np.isfinite(cloud.opacities)
-    finite &= np.isfinite(cloud.sh).all((1, 2))
-    opacities = np.where(finite, cloud.opacities, np.float32(0.0))
-    scales = np.where(finite[:, None], cloud.scales, np.float32(0.0))
     unit = _scale_unit(cloud.scales[finite])
-    texels = color_texels(cloud.sh_degree)
-    colors = np.zeros((count, 4 * texels), np.float32)
-    sh = cloud.sh.reshape(count, cloud.sh.shape[1] * 3)
-    colors[:, : sh.shape[1]] = np.clip(np.nan_to_num(sh), -HALF_MAX, HALF_MAX)
+    low, high = _box(cloud.means[finite], cloud.scales[finite])
+    scales = np.clip(cloud.scales / np.float32(unit), 0.0, HALF_MAX)
     return PackedCloud(
         count=count,
         degree=cloud.sh_degree,
         scale_unit=unit,
-        positions=_rows([np.nan_to_num(cloud.means), opacities[:, None]], RECORD_WIDTH),
-        rotations=_rows([_unit_quats(cloud.quats)], RECORD_WIDTH),
-        scales=_rows([np.clip(scales / np.float32(unit), 0.0, HALF_MAX)], RECORD_WIDTH),
-        colors=_rows([colors.reshape(count * texels, 4)], COLOR_WIDTH),
+        low=low,
+        high=high,
+        positions=_rows([cloud.means, cloud.opacities[:, None]], 1, RECORD_WIDTH),
+        rotations=_rows([_unit_quats(cloud.quats)], 1, RECORD_WIDTH),
+        scales=_rows([scales], 1, RECORD_WIDTH),
+        colors=_rows(
+            [cloud.sh.reshape(count, 3 * cloud.sh.shape[1])],
+            color_texels(cloud.sh_degree),
+            COLOR_WIDTH,
+        ),
     )
+
+
+def _made_finite(cloud: SplatCloud) -> tuple[SplatCloud, npt.NDArray[np.bool_]]:
+    """Return the cloud with bad splats made harmless, and which are good, `[M]`."""
+    finite = np.ones(len(cloud), np.bool_)
+    values = {}
+    for name in ("means", "scales", "quats", "opacities", "sh"):
+        array = getattr(cloud, name)
+        limit = HALF_MAX if name == "sh" else np.finfo(np.float32).max
+        # Two quick passes tell for nearly all clouds that nothing needs to be done.
+        if array.size and not (array.min() >= -limit and array.max() <= limit):
+            finite &= np.isfinite(array).reshape(len(cloud), -1).all(axis=1)
+            array = np.clip(np.nan_to_num(array), -limit, limit)
+        values[name] = array
+    if not finite.all():
+        values["opacities"] = np.where(finite, values["opacities"], np.float32(0.0))
+        values["scales"] = np.where(finite[:, None], values["scales"], np.float32(0.0))
+    return SplatCloud(**values), finite
 
 
 def importance(cloud: SplatCloud) -> Floats:
@@ -84,16 +108,23 @@ def importance(cloud: SplatCloud) -> Floats:
     return np.asarray(np.nan_to_num(cloud.opacities) * axes[:, 1] * axes[:, 2])
 
 
+def _box(means: Floats, scales: Floats) -> tuple[Floats, Floats]:
+    if not len(means):
+        return np.zeros(3, np.float32), np.zeros(3, np.float32)
+    reach = REACH * scales.max(axis=1, keepdims=True)
+    return (means - reach).min(axis=0), (means + reach).max(axis=0)
+
+
 def _scale_unit(scales: Floats) -> float:
     if not scales.size:
         return 1.0
-    logs = np.log2(np.clip(scales, SCALE_MIN, SCALE_MAX))
+    some = scales[:: 1 + len(scales) // 10_000]
+    logs = np.log2(np.clip(some, SCALE_MIN, SCALE_MAX))
     return float(2.0 ** round(float(np.median(logs))))
 
 
 def _unit_quats(quats: Floats) -> Floats:
-    quats = np.nan_to_num(quats)
-    lengths = np.linalg.norm(quats, axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("mk,mk->m", quats, quats))[:, None]
     # A zero quaternion means no rotation, as in the engine.
     return np.where(
         lengths > 0.0,
@@ -102,13 +133,14 @@ def _unit_quats(quats: Floats) -> Floats:
     )
 
 
-def _rows(columns: list[Floats], width: int) -> Floats:
-    """Columns `[M, ...]` side by side, 4 floats a row of the result, padded to whole rows."""
+def _rows(columns: list[Floats], texels: int, width: int) -> Floats:
+    """Columns `[M, ...]` side by side in `texels` texels a splat, padded to whole texture rows."""
     count = len(columns[0])
-    texels = max(1, -(-count // width)) * width
-    out = np.zeros((texels, 4), np.float32)
+    rows = max(1, -(-count * texels // width))
+    out = np.zeros(rows * width * 4, np.float32)
+    table = out[: count * texels * 4].reshape(count, texels * 4)
     at = 0
     for column in columns:
-        out[:count, at : at + column.shape[1]] = column
+        table[:, at : at + column.shape[1]] = column
         at += column.shape[1]
-    return out.reshape(-1)
+    return out

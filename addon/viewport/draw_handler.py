@@ -14,6 +14,7 @@ import numpy as np
 from ..objects import visible_instances
 from ..preferences import preferences
 from .redraw_timer import ensure_timers
+from .screen_area import WHOLE
 from .session import viewport_session
 from .textures import UploadError
 from .view_parameters import ViewParameters
@@ -58,12 +59,18 @@ def paint_view(context: bpy.types.Context) -> None:
     picture = viewport_session.picture(context.region.as_pointer())
     texture = picture.update(supplied.instances, view, (width, height), depth)
     if texture is not None:
-        composite(texture)
+        composite(texture, picture.area)
     ensure_timers()
 
 
-def composite(picture: gpu.types.GPUTexture) -> None:
-    """Put a picture over what is in the framebuffer that is bound."""
+def composite(
+    picture: gpu.types.GPUTexture, area: tuple[float, float, float, float] = WHOLE
+) -> None:
+    """Put a picture over what is in the framebuffer that is bound.
+
+    `area` (left, bottom, right, top; 0..1) is where the picture has splats: a software rasterizer
+    takes ten milliseconds for a whole window.
+    """
     shader = viewport_session.painter.shaders.composite()
     depth_test = gpu.state.depth_test_get()
     blend = gpu.state.blend_get()
@@ -72,8 +79,9 @@ def composite(picture: gpu.types.GPUTexture) -> None:
     gpu.state.blend_set("ALPHA_PREMULT")
     try:
         shader.bind()
+        shader.uniform_float("area", area)
         shader.uniform_sampler("picture_tex", picture)
-        viewport_session.painter.shaders.target_batch().draw(shader)
+        viewport_session.painter.shaders.square_batch().draw(shader)
     finally:
         gpu.state.depth_test_set(depth_test)
         gpu.state.blend_set(blend)

@@ -14,6 +14,7 @@ from ..objects import SplatInstance
 from .cloud_packing import RECORD_WIDTH
 from .glsl.projection import FOV_MARGIN, GROUP_SIZE, NEAR_PLANE
 from .glsl.splat import SPLATS_PER_INSTANCE
+from .screen_area import Area, screen_area
 from .shaders import Shaders
 from .target import Target
 from .textures import CloudStore, CloudTextures, empty_texture, float_texture
@@ -54,6 +55,14 @@ class Painter:
                 values = _view_values(item.matrix_world, cloud, view, (width, height), first)
                 self._dispatch(cloud, values)
             first += cloud.count
+
+    def area(self, instances: Sequence[SplatInstance], view: ViewParameters) -> Area:
+        """Return where in the picture there may be splats."""
+        boxes = []
+        for item in instances:
+            cloud = self.clouds.textures(item.key, item.cloud)
+            boxes.append((cloud.low, cloud.high, item.matrix_world))
+        return screen_area(boxes, view)
 
     def set_order(self, rows: npt.NDArray[np.float32], count: int) -> None:
         """Take the order in which records are drawn (see `order_rows`); raises `UploadError`."""

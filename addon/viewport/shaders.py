@@ -9,8 +9,7 @@ __all__ = ["Shaders"]
 
 TRIANGLE = ((0.0, 2.0), (-(3.0**0.5), -1.0), (3.0**0.5, -1.0))
 """Corners around the unit circle."""
-WHOLE_TARGET = ((-1.0, -1.0), (3.0, -1.0), (-1.0, 3.0))
-"""One triangle that covers clip space."""
+SQUARE = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
 
 
 class Shaders:
@@ -44,7 +43,7 @@ class Shaders:
         name = "splat depth" if depth else "splat"
         if name not in self._shaders:
             interface = gpu.types.GPUStageInterfaceInfo(f"pcgs_{name.replace(' ', '_')}")
-            interface.smooth("VEC2", "local")
+            interface.no_perspective("VEC2", "local")
             interface.flat("VEC4", "tint")
             info = gpu.types.GPUShaderCreateInfo()
             info.push_constant("INT", "splat_count")
@@ -68,6 +67,7 @@ class Shaders:
             interface = gpu.types.GPUStageInterfaceInfo("pcgs_composite")
             interface.smooth("VEC2", "uv")
             info = gpu.types.GPUShaderCreateInfo()
+            info.push_constant("VEC4", "area")
             info.sampler(0, "FLOAT_2D", "picture_tex")
             info.vertex_in(0, "VEC3", "corner")
             info.vertex_out(interface)
@@ -86,13 +86,13 @@ class Shaders:
             self._batches["splat"] = _batch(corners.reshape(-1, 3))
         return self._batches["splat"]
 
-    def target_batch(self) -> gpu.types.GPUBatch:
-        """One triangle over the whole target."""
-        if "target" not in self._batches:
-            corners = np.zeros((3, 3), np.float32)
-            corners[:, :2] = WHOLE_TARGET
-            self._batches["target"] = _batch(corners)
-        return self._batches["target"]
+    def square_batch(self) -> gpu.types.GPUBatch:
+        """Two triangles from -1 to 1."""
+        if "square" not in self._batches:
+            corners = np.zeros((6, 3), np.float32)
+            corners[:, :2] = SQUARE
+            self._batches["square"] = _batch(corners)
+        return self._batches["square"]
 
     def free(self) -> None:
         """Drop everything; the next use compiles again."""

@@ -28,6 +28,8 @@ class CloudTextures:
     count: int
     degree: int
     scale_unit: float
+    low: npt.NDArray[np.float32]  # [3]
+    high: npt.NDArray[np.float32]  # [3]
     positions: gpu.types.GPUTexture
     rotations: gpu.types.GPUTexture
     scales: gpu.types.GPUTexture
@@ -87,6 +89,8 @@ def upload_cloud(packed: PackedCloud) -> CloudTextures:
         count=packed.count,
         degree=packed.degree,
         scale_unit=packed.scale_unit,
+        low=packed.low,
+        high=packed.high,
         positions=float_texture(packed.positions, RECORD_WIDTH, "RGBA32F"),
         rotations=float_texture(packed.rotations, RECORD_WIDTH, "RGBA16F"),
         scales=float_texture(packed.scales, RECORD_WIDTH, "RGBA16F"),

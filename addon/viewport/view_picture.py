@@ -17,6 +17,7 @@ from ..objects import SplatInstance
 from .depth_order import OrderRequest, depth_order
 from .draw_splats import order_request
 from .painter import Painter, order_rows
+from .screen_area import WHOLE
 from .target import Target
 from .view_parameters import ViewParameters
 from .worker import Worker
@@ -67,6 +68,8 @@ class ViewPicture:
         self._sorted_for: tuple[Layout, object] | None = None
         self._wanted: tuple[Layout, object] | None = None
         self._drawn: object = None
+        self.area = WHOLE
+        """Where the picture has splats: left, bottom, right, top; 0..1."""
         self.redraws = 0
         """How often splats were really drawn (for tests and the benchmark)."""
         self.sorts = 0
@@ -111,6 +114,7 @@ class ViewPicture:
             return None
         self._painter.set_order(order.rows, order.count)
         self._painter.draw(self._target)
+        self.area = self._painter.area(instances, view)
         self._drawn = (layout, view_key, size, order.number)
         self.redraws += 1
         return self._target.color

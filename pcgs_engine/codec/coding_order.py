@@ -154,7 +154,7 @@ def code_refinement(
     F, features, scaling = canvas.features.shape[1], canvas.features.copy(), canvas.scaling.copy()
     for block in blocks:
         if len(laws.rows(block.group)) == 0:
-            raise MalformedError(f"level {canvas.level}: refined group {block.group} is empty")
+            raise MalformedError(f"level {canvas.level}: group {block.group} is refined but empty")
         if live[block.group, block.channel] != before[block.group, block.channel]:
             raise MalformedError(
                 f"level {canvas.level}: group {block.group} channel {block.channel} is refined "

@@ -269,3 +269,26 @@ def test_gpu_probe_agrees_with_this_machine(blender, scene, tmp_path, monkeypatc
     if sys.platform.startswith("linux"):
         monkeypatch.setenv("__EGL_VENDOR_LIBRARY_DIRS", str(Path(tmp_path) / "none"))
         assert not probe.gpu_is_there()
+
+
+def test_imported_splats_are_in_renders_unless_the_user_said_no(blender, scene, tmp_path):
+    from addon.render.setup import is_added
+
+    def import_ball():
+        blender.ops.import_scene.pcgs(filepath=str(tmp_path / "ball.ply"))
+
+    import_ball()
+    assert is_added(scene)
+    blender.ops.pcgs.remove_from_render()
+    import_ball()
+    assert not is_added(scene)
+    blender.ops.pcgs.add_to_render()
+    assert is_added(scene)
+
+
+def test_import_leaves_a_compositor_alone_that_cannot_take_splats(blender, scene, tmp_path):
+    from addon.render.setup import is_added
+
+    make_tree(blender, scene).links.clear()
+    assert blender.ops.import_scene.pcgs(filepath=str(tmp_path / "ball.ply")) == {"FINISHED"}
+    assert not is_added(scene)

@@ -69,7 +69,8 @@ class GuiBlender:
 
     def value(self, expression: str) -> object:
         """Return the value of an expression of plain Python types."""
-        return ast.literal_eval(self.python(f"print(repr({expression}))"))
+        # Operators print their reports first.
+        return ast.literal_eval(self.python(f"print(repr({expression}))").splitlines()[-1])
 
     def shell(self, command: str, limit: float = 60.0) -> str:
         """Run a shell command beside Blender; returns its output."""
@@ -189,7 +190,7 @@ class GuiBlender:
                 (path.suffix != ".out" or path.parent.name == "python") and not self.alive
             )
             if gone and not path.exists():
-                raise GuiError(f"Blender ended: {self.log[-2000:]}")
+                raise GuiError(f"Blender ended: {self.log[-6000:]}")
             if time.monotonic() > end:
                 raise GuiError(f"no answer in {limit:.0f} s: {self.log[-2000:]}")
             time.sleep(0.01)

@@ -186,7 +186,7 @@ TABLE = {
     "level-twice": Crafted(level(1, level=1), MALFORMED, "record 2 is of level 1"),
     "level-number-most": Crafted(level(0, level=65535), MALFORMED, "record 1|level"),
     "level-gaussians-other": Crafted(level(1, gaussians=9999), MALFORMED, "level 2: .* Gaussians"),
-    "level-anchors-beyond-positions": Crafted(anchors(1 << 21), LIMIT, "level 1: anchors"),
+    "level-anchors-beyond-positions": Crafted(anchors(1 << 18), LIMIT, "level 1: anchors"),
     "level-anchors-zero": Crafted(anchors(0), MALFORMED, "positions of no anchors"),
     "chunk-type-no-letters": Crafted(record(b"FEAT", code=b"\0\xff\n1"), MALFORMED, "four letters"),
     "chunk-type-unknown": Crafted(record(b"FEAT", code=b"QQQQ"), VERSION, "QQQQ"),

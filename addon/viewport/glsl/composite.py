@@ -9,8 +9,9 @@ __all__ = ["FRAGMENT", "VERTEX"]
 VERTEX = """
 void main()
 {
-  uv = corner.xy * 0.5 + 0.5;
-  gl_Position = vec4(corner.xy, 0.0, 1.0);
+  vec2 at = mix(area.xy, area.zw, corner.xy * 0.5 + 0.5);
+  uv = at;
+  gl_Position = vec4(at * 2.0 - 1.0, 0.0, 1.0);
 }
 """
 

@@ -46,7 +46,8 @@ B_INNER='
   for i in $(seq 100); do [ -e /tmp/.X11-unix/X77 ] && break; sleep 0.1; done
   blender --window-geometry 0 0 1600 900 "$@" >blender.log 2>&1 &
   blender=$!
-  (wait_for() { while kill -0 "$1" 2>/dev/null; do sleep 0.2; done; }; wait_for $blender; : >gone) &
+  (while kill -0 $blender 2>/dev/null; do sleep 0.2; done
+   cat /tmp/*.crash.txt >>blender.log 2>/dev/null; : >gone) &
   while [ ! -e stop ]; do
     for f in shell/*.sh; do
       [ -e "$f" ] || continue
