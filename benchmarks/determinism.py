@@ -60,9 +60,9 @@ def child(asked: dict[str, str]) -> dict[str, object]:
     product = product_of(asked["product"], int(asked["threads"]))
     names = [Path(name) for name in json.loads(asked["files"])]
     if asked["job"] == "encode":
-        hashes = {str(run): encoded_hash(run, asked["backend"], product) for run in names}
+        hashes = {run.parent.name: encoded_hash(run, asked["backend"], product) for run in names}
     else:
-        hashes = {str(file): decoded_hashes(file, asked["backend"], product) for file in names}
+        hashes = {file.name: decoded_hashes(file, asked["backend"], product) for file in names}
     return {
         "hashes": hashes,
         "python": ".".join(map(str, sys.version_info[:3])),
