@@ -8,13 +8,12 @@ views. A Blender that draws splat point clouds itself gets a second class here; 
 from typing import Protocol
 
 import bpy
-import gpu
 
 from .draw_handler import draw_view
 from .redraw_timer import stop_timers
 from .session import viewport_session
 
-__all__ = ["Backend", "DrawnBackend", "choose_backend", "missing_abilities"]
+__all__ = ["Backend", "DrawnBackend", "choose_backend"]
 
 
 class Backend(Protocol):
@@ -54,12 +53,3 @@ class DrawnBackend:
 def choose_backend() -> Backend:
     """Return the back end for the running Blender."""
     return DrawnBackend()
-
-
-def missing_abilities() -> str:
-    """Return what this machine's GPU lacks for drawing, in words; empty when nothing is."""
-    if not gpu.capabilities.compute_shader_support_get():
-        return "the GPU or its driver has no compute shaders; update the driver"
-    if not gpu.capabilities.shader_image_load_store_support_get():
-        return "the GPU or its driver cannot write images from shaders; update the driver"
-    return ""

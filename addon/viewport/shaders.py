@@ -43,7 +43,8 @@ class Shaders:
         name = "splat depth" if depth else "splat"
         if name not in self._shaders:
             interface = gpu.types.GPUStageInterfaceInfo(f"pcgs_{name.replace(' ', '_')}")
-            interface.no_perspective("VEC2", "local")
+            # Not no_perspective: Mesa then bends it where a large triangle is clipped.
+            interface.smooth("VEC2", "local")
             interface.flat("VEC4", "tint")
             info = gpu.types.GPUShaderCreateInfo()
             info.push_constant("INT", "splat_count")

@@ -38,7 +38,11 @@ class GuiBlender:
             ],
             env=environment, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        self._wait_for_file(work / "ready", 180.0)
+        try:
+            self._wait_for_file(work / "ready", 180.0)
+        except GuiError:
+            self.stop()
+            raise
         self.version = (work / "ready").read_text()
 
     def stop(self) -> None:

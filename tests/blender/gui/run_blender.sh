@@ -5,8 +5,9 @@
 #
 # WORK and the shared folders are seen inside at the same paths. Beside Blender a loop runs the
 # shell commands that appear as WORK/shell/NAME.sh (xdotool, import, ps) and writes NAME.out; the
-# file WORK/stop ends everything, and so does LIMIT (seconds). All of it lives in a mount and
-# process namespace: when this script ends, however it ends, nothing stays mounted or running.
+# file WORK/stop ends everything, and so does LIMIT (seconds). All of it lives in mount, process and
+# network namespaces of its own: when this script ends, however it ends, nothing stays mounted or
+# running; two of them share no screen (X sockets belong to the network); nothing is downloaded.
 # BLENDER_* and PCGS_* variables reach Blender; HOME is new and empty.
 set -euo pipefail
 root=$(cd "$1" && pwd) work=$2 limit=$3
@@ -61,4 +62,4 @@ B_INNER='
 '
 export B_INNER
 exec timeout --foreground -k 5 "$limit" \
-  unshare --mount --pid --fork --kill-child --propagation private bash -euc "$outer" outer "$@"
+  unshare --mount --pid --net --fork --kill-child --propagation private bash -euc "$outer" outer "$@"
