@@ -18,7 +18,7 @@ from pcgs_engine.cli.environment import prepare_environment
 
 prepare_environment()  # waiting threads must sleep; torch reads this when it starts
 
-from coded_rate import LevelRate, level_rates  # noqa: E402
+from coded_rate import LevelRate, bernoulli_bits, level_rates  # noqa: E402
 from float_rate import FloatRate  # noqa: E402
 from machine import RESULTS, write_result  # noqa: E402
 
@@ -117,22 +117,39 @@ def show_rows(rows: list[Row]) -> None:
 
 
 def mask_rows(rates: list[LevelRate], encoded: EncodedScene) -> list[dict[str, float]]:
+    """Return each level's masks and their sum (level 0), and what static probabilities would take.
+
+    `one_for_all_bytes`: one probability for the increments of all levels, as far as still unset;
+    `one_per_level_bytes`: one for each level's increment; `published_bytes`: one for each
+    level's increment over all Gaussians, those already set included, as the published code does.
+    """
+    unset, fresh = sum(rate.unset for rate in rates), sum(rate.fresh for rate in rates)
+    each_for_all = bernoulli_bits(fresh, unset) / unset
+    gaussians = rates[-1].after.mask_level.size
     rows = [
         {
             "level": level,
-            "bernoulli_bytes": rate.bernoulli_bits / 8,
+            "one_for_all_bytes": rate.unset * each_for_all / 8,
+            "one_per_level_bytes": bernoulli_bits(rate.fresh, rate.unset) / 8,
+            "published_bytes": bernoulli_bits(rate.fresh, gaussians) / 8,
             "written_bytes": written(encoded, ChunkType.MASKS.value, level),
         }
         for level, rate in enumerate(rates, start=1)
     ]
     rows.append({key: sum(row[key] for row in rows) for key in rows[0]} | {"level": 0})
-    print("| level | one probability B | written B | saved |\n|---|---|---|---|")
-    for row in rows:
-        saved = -over(row["written_bytes"], row["bernoulli_bytes"])
-        print(f"| {row['level'] or 'all'} | {row['bernoulli_bytes']:,.0f} "
-              f"| {row['written_bytes']:,} | {saved:.1f} % |")  # fmt: skip
-    print(f"bar: saves at least {MASK_BAR} %\n")
+    show_masks(rows)
     return rows
+
+
+def show_masks(rows: list[dict[str, float]]) -> None:
+    names = ("one_for_all_bytes", "one_per_level_bytes", "published_bytes")
+    print("| masks of level | written B | one probability | one per level | published |")
+    print("|---|---|---|---|---|")
+    for row in rows:
+        own = row["written_bytes"]
+        others = (f"{row[n]:,.0f} B, saved {-over(own, row[n]):.1f} %" for n in names)
+        print(f"| {row['level'] or 'all'} | {own:,} | {' | '.join(others)} |")
+    print(f"bar: saves at least {MASK_BAR} % over one probability\n")
 
 
 def show_networks(encoded: EncodedScene) -> dict[str, int]:

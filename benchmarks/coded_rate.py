@@ -52,8 +52,10 @@ class LevelRate:
     symbols: dict[ChunkType, int]
     bits: dict[ChunkType, float]
     """Ideal, escapes included."""
-    bernoulli_bits: float
-    """Of the masks, under one probability for all that are not yet set."""
+    unset: int
+    """Gaussians that could become present."""
+    fresh: int
+    """Those that do."""
 
 
 def level_rates(coded: CodedModel, encoded: EncodedScene) -> list[LevelRate]:
@@ -80,12 +82,10 @@ def level_rates(coded: CodedModel, encoded: EncodedScene) -> list[LevelRate]:
             )  # fmt: skip
             canvas = code_refinement(canvas, laws, own, port)
             blocks += own
-        share = float(port.known.fresh.sum()) / unset
-        each = -share * np.log2(share) - (1 - share) * np.log2(1 - share) if 0 < share < 1 else 0.0
         found.append(
             LevelRate(
                 before=before, after=canvas, blocks=blocks, symbols=port.symbols, bits=port.bits,
-                bernoulli_bits=float(unset * each),
+                unset=unset, fresh=int(port.known.fresh.sum()),
             )
         )  # fmt: skip
     return found
@@ -95,6 +95,14 @@ def _unset(canvas: AnchorCanvas, known: KnownLevel) -> int:
     """Return how many Gaussians could become present."""
     new = known.new.stop - known.new.start
     return int((canvas.mask_level == 0).sum()) + new * known.config.num_offsets
+
+
+def bernoulli_bits(ones: int, symbols: int) -> float:
+    """Return what binary symbols cost under one probability, in bits."""
+    share = ones / symbols
+    if not 0 < share < 1:
+        return 0.0
+    return float(-symbols * (share * np.log2(share) + (1 - share) * np.log2(1 - share)))
 
 
 class _Port:

@@ -83,12 +83,17 @@ def unlink_sets() -> None:
 
 
 def choose_processor(*, gpu: bool) -> None:
-    """Let all helpers draw by GPU or CPU."""
+    """Let all helpers draw by GPU or CPU, and no compositor ask for a GPU that is not there."""
     wanted = engine_id(gpu=gpu)
     for helper in bpy.data.scenes:
-        ours = base_scene(helper) is not None and helper.library is None
-        if ours and helper.render.engine != wanted:
+        base = base_scene(helper)
+        if base is None or helper.library is not None:
+            continue
+        if helper.render.engine != wanted:
             helper.render.engine = wanted
+        if not gpu and base.render.compositor_device != "CPU":
+            # The default from 5.x on; Blender 5.2 ends in a crash where there is none.
+            base.render.compositor_device = "CPU"
 
 
 def is_ours(scene: bpy.types.Scene) -> bool:

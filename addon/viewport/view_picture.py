@@ -68,6 +68,7 @@ class ViewPicture:
         self._sorted_for: tuple[Layout, object] | None = None
         self._wanted: tuple[Layout, object] | None = None
         self._drawn: object = None
+        self._has_picture = False
         self.area = WHOLE
         """Where the picture has splats: left, bottom, right, top; 0..1."""
         self.redraws = 0
@@ -91,7 +92,10 @@ class ViewPicture:
         size: tuple[int, int],
         depth: DepthCopy,
     ) -> gpu.types.GPUTexture | None:
-        """Bring the picture up to date and return it; None while there is no order at all.
+        """Bring the picture up to date and return it.
+
+        While other splats than before wait for their first order the last picture stays; None
+        where there is none.
 
         Raises:
             UploadError: the GPU has no room.
@@ -111,11 +115,11 @@ class ViewPicture:
         order = self._order
         if order is None or order.layout != layout:
             self._drawn = None
-            return None
+            return self._target.color if self._has_picture else None
         self._painter.set_order(order.rows, order.count)
         self._painter.draw(self._target)
         self.area = self._painter.area(instances, view)
-        self._drawn = (layout, view_key, size, order.number)
+        self._drawn, self._has_picture = (layout, view_key, size, order.number), True
         self.redraws += 1
         return self._target.color
 
@@ -133,7 +137,7 @@ class ViewPicture:
     def _prepare_target(self, size: tuple[int, int], depth: DepthCopy) -> None:
         if self._target is None or (self._target.width, self._target.height) != size:
             self._target = Target(*size)
-            self._depth = None
+            self._depth, self._has_picture = None, False
         if self._depth is None or not np.array_equal(self._depth, depth.values):
             self._target.set_depth(depth.buffer)
             self._depth = depth.values.copy()

@@ -111,3 +111,29 @@ def test_another_level_never_meets_the_old_order(picture):
         items = [instance(cloud_of(count), key=("test", 1, count))]
         shown = settled(picture, items, view)
         assert np.abs(shown - straight(items, view)).mean() < 1e-3
+
+
+def test_the_last_picture_stays_while_new_splats_wait_for_an_order(picture, monkeypatch):
+    from concurrent.futures import Future
+
+    view = view_from((3.0, 0.0, 1.0))
+    first = settled(picture, [instance(cloud_of(500))], view)
+    monkeypatch.setattr(picture._worker, "submit", lambda *_: Future())  # never done
+    other = [instance(cloud_of(900, seed=4), key=("other", 1, 1))]
+    texture = picture.update(other, view, SIZE, open_depth())
+    assert np.array_equal(read(texture), first)
+    assert picture.is_behind
+
+
+def test_a_late_order_is_bridged_by_the_last_one(picture, monkeypatch):
+    """Same splats, new view, sort not ready: drawn at once from the new view, in the old order."""
+    from concurrent.futures import Future
+
+    items = [instance(cloud_of(500, 0))]
+    before = settled(picture, items, view_from((3.0, 0.0, 1.0)))
+    monkeypatch.setattr(picture._worker, "submit", lambda *_: Future())
+    view = view_from((2.9, 0.3, 1.0))
+    shown = read(picture.update(items, view, SIZE, open_depth()))
+    assert not np.array_equal(shown, before)
+    assert picture.is_behind
+    assert np.abs(shown - straight(items, view)).mean() < 0.02

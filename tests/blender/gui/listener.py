@@ -5,6 +5,7 @@ is drawn between two of them; its output, and the traceback if it failed, appear
 """
 
 import contextlib
+import faulthandler
 import io
 import os
 import traceback
@@ -67,6 +68,7 @@ def announce():
     bpy.app.timers.register(answer_requests, persistent=True)
 
 
+faulthandler.enable((WORK / "crash.txt").open("w"))
 NAMES.update(view3d=view3d, sidebar=sidebar, hovered=hovered)
 bpy.context.preferences.view.show_splash = False
 bpy.context.preferences.view.filebrowser_display_type = "SCREEN"

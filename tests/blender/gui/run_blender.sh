@@ -48,7 +48,7 @@ B_INNER='
   blender --window-geometry 0 0 1600 900 "$@" >blender.log 2>&1 &
   blender=$!
   (while kill -0 $blender 2>/dev/null; do sleep 0.2; done
-   cat /tmp/*.crash.txt >>blender.log 2>/dev/null; : >gone) &
+   cat crash.txt /tmp/*.crash.txt >>blender.log 2>/dev/null; : >gone) &
   while [ ! -e stop ]; do
     for f in shell/*.sh; do
       [ -e "$f" ] || continue
