@@ -11,7 +11,7 @@ views. Ends with status 1 where more bytes lose more than 0.05 dB. Writes
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from pcgs_engine.cli.environment import prepare_environment
@@ -19,68 +19,15 @@ from pcgs_engine.cli.environment import prepare_environment
 prepare_environment()  # waiting threads must sleep; torch reads this when it starts
 
 import matplotlib.pyplot as plt  # noqa: E402
+from file_points import Point, file_points  # noqa: E402
 from machine import RESULTS, write_result  # noqa: E402
 
-from pcgs_engine.codec import ProgressiveDecoder, inspect_file  # noqa: E402
-from pcgs_engine.model.attribute_head import AttributeHead  # noqa: E402
 from pcgs_engine.render.cpu_backend import CpuRasterizer  # noqa: E402
-from pcgs_engine.scene.image_store import ImageStore  # noqa: E402
-from pcgs_engine.scene.load_scene import load_scene  # noqa: E402
-from pcgs_engine.scene.scene import View  # noqa: E402
-from pcgs_engine.training.evaluate import LevelRenderer, evaluate_level  # noqa: E402
 
 ALLOWED_LOSS = 0.05
 """dB that a longer prefix may lose."""
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "prefix_curve.png"
 INK, LINE, GRID = "#24292f", "#0969da", "#d8dee4"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """What one prefix shows."""
-
-    bytes: int
-    level: int
-    part: int
-    level_ends: bool
-    gaussians: int
-    psnr: float
-    ssim: float
-
-
-def curve(file: Path, scene_path: Path, views: int, threads: int) -> list[Point]:
-    """Feed the file and judge what there is at every cut point."""
-    info, data = inspect_file(file), file.read_bytes()
-    background = info.metadata["background"]
-    scene = load_scene(
-        scene_path,
-        max_size=info.metadata["training"]["max_size"],  # type: ignore[index]
-        background=background,  # type: ignore[arg-type]
-    )
-    decoder, store, points = ProgressiveDecoder(), ImageStore(scene.background), []
-    rasterizer, done = CpuRasterizer(threads=threads), 0
-    for cut in info.cut_points:
-        decoder.feed(data[done : cut.end])
-        done, anchors = cut.end, decoder.newest_anchors()
-        renderer = LevelRenderer(
-            anchors,
-            AttributeHead.from_weights(decoder.head, decoder.config),
-            rasterizer=rasterizer,
-            background=scene.background,
-        )
-        quality = evaluate_level(renderer, spread(scene.test_views, views), store)
-        points.append(
-            Point(
-                bytes=cut.end, level=cut.level, part=cut.part, level_ends=not cut.partial,
-                gaussians=anchors.num_gaussians, psnr=quality.psnr, ssim=quality.ssim,
-            )
-        )  # fmt: skip
-    return points
-
-
-def spread(views: Sequence[View], count: int) -> Sequence[View]:
-    """Return `count` views, evenly spread; all for 0."""
-    return views[:: max(len(views) // count, 1)][:count] if count else views
 
 
 def largest_loss(points: Sequence[Point]) -> float:
@@ -137,10 +84,10 @@ def main() -> None:
         stored = json.loads((RESULTS / "prefix_curve.json").read_text())["curves"]
         draw({name: [Point(**p) for p in points] for name, points in stored.items()}, options.plot)
         return
-    curves = {}
+    curves, rasterizer = {}, CpuRasterizer(threads=options.threads)
     print("| scene | points | level 1 kB, dB | end kB, dB | largest loss |\n|---|---|---|---|---|")
     for file, scene in zip(options.files, options.scene, strict=True):
-        points = curve(file, scene, options.views, options.threads)
+        points = file_points(file, scene, rasterizer, views=options.views)
         curves[scene.name] = points
         first, last = points[0], points[-1]
         print(

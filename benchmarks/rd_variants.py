@@ -1,0 +1,45 @@
+"""The trainings of `rate_distortion.py`: what is trained from the same images and how.
+
+A variant is one training run by the command line; `settings` is what its `--config` file holds.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["SINGLE_WEIGHTS", "Variant", "variants"]
+
+SINGLE_WEIGHTS = (64e-3, 16e-3, 4e-3, 1e-3)
+"""λ of the single-rate trainings: the preview preset's ladder and one step below it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One training."""
+
+    name: str
+    """Its folder."""
+    curve: str
+    """Variants of one curve together give its points."""
+    settings: dict[str, object]
+
+
+def variants(names: list[str]) -> list[Variant]:
+    """Return the trainings behind the named curves: `progressive`, `neural`, `single`, `3dgs`."""
+    known = {
+        "progressive": [Variant(name="progressive", curve="progressive", settings={})],
+        "neural": [
+            Variant(name="neural", curve="neural", settings={"model": {"head": "neural"}}),
+        ],
+        "single": [
+            Variant(
+                name=f"single_{weight * 1000:g}",
+                curve="single",
+                settings={
+                    "model": {"num_levels": 1},
+                    "training": {"rate": {"weights": [weight]}},
+                },
+            )
+            for weight in SINGLE_WEIGHTS
+        ],
+        "3dgs": [Variant(name="3dgs", curve="3dgs", settings={})],
+    }
+    return [variant for name in names for variant in known[name]]
