@@ -1,6 +1,6 @@
 """Every task of the project, each in an environment of its own under .nox (docs/development.md).
 
-The two that the README names: `nox -s demo` and `nox -s tests`.
+The two commands that the README names: `nox -s demo` and `nox -s tests addon`.
 """
 
 import os

@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from . import ids
 from .engine.registry import engine_registry
 from .panels.engine_report import draw_engine
+from .path_property import PATH_OPTIONS
 from .paths import default_cache_folder
 
 __all__ = ["CLASSES", "PCGS_AP_preferences", "Preferences", "preferences", "thread_count"]
@@ -27,6 +28,7 @@ class PCGS_AP_preferences(bpy.types.AddonPreferences):
         description="Python that runs the training engine (needs torch). Empty: found "
         "automatically in the cache folder, else Blender's own Python if it can",
         subtype="FILE_PATH",
+        options={"ANIMATABLE", *PATH_OPTIONS},
         update=lambda self, context: engine_registry.forget_report(),
     )
     device: EnumProperty(
@@ -52,6 +54,7 @@ class PCGS_AP_preferences(bpy.types.AddonPreferences):
         description="Engine environment, and the runs of files that have never been saved. "
         "Empty: the folder Blender gives this extension",
         subtype="DIR_PATH",
+        options={"ANIMATABLE", *PATH_OPTIONS},
         update=lambda self, context: engine_registry.forget_report(),
     )
     splat_budget: IntProperty(

@@ -1,9 +1,9 @@
-"""Redraw cost of the viewport drawing against the demo extension, in one GUI Blender.
+"""What the viewport costs in a GUI Blender: redraws (beside the demo's), imports, level changes.
 
 Needs a folder of tools (not part of this repository) with `blender_gui_run.sh`, which runs a
 Blender on a virtual screen, and `demo_extension`, the simple way to draw splats:
 
-    python benchmarks/viewport.py --tools DIR --root BLENDER [--sizes 10000,100000,500000]
+    python benchmarks/viewport.py --tools DIR --root BLENDER --pcgs FILE
 """
 
 import argparse
@@ -82,20 +82,26 @@ def prepare(folder: Path, sizes: list[int], tools: Path) -> list[Path]:
     return [HERE.parent, wheels, tools]
 
 
-def run_blender(options: argparse.Namespace, folder: Path, paths: list[Path]) -> dict[str, object]:
-    """Run the inside half; returns what it measured."""
+def run_blender(
+    script: str, options: argparse.Namespace, folder: Path, paths: list[Path]
+) -> dict[str, object]:
+    """Run an inside half; returns what it measured."""
+    files = [folder / f"{size}_3.ply" for size in options.sizes.split(",")[:2]]
+    files += [path.resolve() for path in options.pcgs]
     environment = {
         **os.environ,
+        "PCGS_BENCH_FILES": os.pathsep.join(map(str, files)),
         "PCGS_BENCH_FOLDER": str(folder),
         "PCGS_BENCH_SIZES": options.sizes,
         "PCGS_BENCH_ROUNDS": str(options.rounds),
         "PCGS_BENCH_PATHS": os.pathsep.join(map(str, paths)),
     }
-    shares = [part for path in (folder, HERE.parent, options.tools) for part in ("--share", path)]
+    folders = {folder, HERE.parent, options.tools, *(path.parent for path in files)}
+    shares = [part for path in sorted(folders) for part in ("--share", path)]
     command = [
         options.tools / "blender_gui_run.sh", "--root", options.root, *shares,
         "--timeout", "1800", "--log", folder / "blender.log", "--", "--factory-startup",
-        "--gpu-backend", options.backend, "--python", HERE / "viewport_inside.py",
+        "--gpu-backend", options.backend, "--python", HERE / script,
     ]  # fmt: skip
     subprocess.run([str(part) for part in command], check=False, env=environment, cwd=folder)
     result = folder / "result.json"
@@ -103,7 +109,18 @@ def run_blender(options: argparse.Namespace, folder: Path, paths: list[Path]) ->
         reason = folder / "error.txt"
         log = folder / "blender.log"
         sys.exit(reason.read_text() if reason.is_file() else log.read_text()[-3000:])
-    return json.loads(result.read_text())
+    text = result.read_text()
+    result.unlink()  # must not pass for the next run's
+    return json.loads(text)
+
+
+def show_import(result: dict[str, list[dict[str, object]]]) -> None:
+    """Print what importing cost."""
+    for name, rounds in result.items():
+        print(name)
+        for body in rounds:
+            for key, value in body.items():
+                print(f"  {key:28s} {value}")
 
 
 def show(result: dict[str, object]) -> None:
@@ -130,15 +147,23 @@ def main() -> None:
     parser.add_argument("--backend", default="opengl", choices=("opengl", "vulkan"))
     parser.add_argument("--sizes", default="10000,100000,500000")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pcgs", type=Path, nargs="*", default=[], help="files to import as well")
+    parser.add_argument("--only", choices=("redraw", "import"), help="one half, into NAME_half")
     parser.add_argument("--name", default="viewport", help="of the JSON under results/")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pcgs-viewport-") as name:
         folder = Path(name).resolve()
         sizes = [int(size) for size in options.sizes.split(",")]
         paths = prepare(folder, sizes, options.tools)
-        result = run_blender(options, folder, paths)
-    show(result)
-    print(write_result(options.name, {"bars": BARS, **result}))
+        body: dict[str, object] = {"bars": BARS}
+        if options.only != "import":
+            body |= run_blender("viewport_inside.py", options, folder, paths)
+            show(body)
+        if options.only != "redraw":
+            body["import"] = run_blender("viewport_import_inside.py", options, folder, paths)
+            show_import(body["import"])
+    name = f"{options.name}_{options.only}" if options.only else options.name
+    print(write_result(name, body))
 
 
 if __name__ == "__main__":

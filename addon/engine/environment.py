@@ -123,9 +123,8 @@ def _problem(candidate: Candidate, found: dict[str, str], missing: dict[str, str
     install = f"{candidate.python} -m pip install 'pcgs-engine[train]=={engine_version}'"
     if "torch" in missing and not candidate.chosen:
         return (
-            "no engine environment: training needs a Python with torch; choose one as Engine "
-            f"Python in the add-on's preferences (tried {candidate.source}, "
-            f"{missing['torch']})"
+            "no engine environment: training needs a Python with the PCGS engine and torch (see "
+            "the user guide); choose it as Engine Python in the add-on's preferences"
         )
     if missing:
         names = ", ".join(sorted(missing))

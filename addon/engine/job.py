@@ -15,7 +15,7 @@ from .job_state import JobState, Stage, exit_reason
 from .process import EngineProcess, EngineStartError, Exited
 from .run_folder import CHECKPOINT, RunState
 from .script_task import Task
-from .train_settings import TrainSettings, encode_arguments, train_arguments, write_options
+from .train_settings import TrainSettings, encode_arguments, train_arguments
 
 __all__ = ["TrainingJob"]
 
@@ -138,19 +138,8 @@ class TrainingJob:
         elif not self.report.usable:
             self._fail(self.report.problem)
         else:
-            self._start_training()
+            self._start(Stage.TRAINING, train_arguments(self.settings, resume=self._resume))
         return True
-
-    def _start_training(self) -> None:
-        try:
-            if not self._resume:
-                write_options(self.settings)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            place = error.filename or self.settings.run
-            self._fail(f"{place}: {reason}; save the .blend elsewhere or choose another folder")
-            return
-        self._start(Stage.TRAINING, train_arguments(self.settings, resume=self._resume))
 
     def _start(self, stage: Stage, arguments: list[str]) -> None:
         if self.report is None:

@@ -36,6 +36,8 @@ class EngineRegistry:
 
         self.on_folder: Callable[[bpy.types.Scene], None] | None = None
         """Set by session.py while registered: what to do when an image folder was chosen."""
+        self.on_engine: Callable[[], None] | None = None
+        """Likewise: when another engine was chosen."""
 
     @property
     def running_job(self) -> TrainingJob | None:
@@ -51,6 +53,8 @@ class EngineRegistry:
     def forget_report(self) -> None:
         """The settings it was made with have changed."""
         self.report = None
+        if self.on_engine is not None:
+            self.on_engine()
 
     def forget_scan(self) -> None:
         """What was found in the last image folder does not hold any more."""

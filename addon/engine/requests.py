@@ -29,7 +29,6 @@ def image_folder(scene: bpy.types.Scene) -> Path | None:
 def start_check(context: bpy.types.Context) -> Task[EnvironmentReport]:
     """Check the engine's environment anew."""
     pythons = _candidates(context)
-    engine_registry.report = None
     engine_registry.check = Task(lambda: check_candidates(pythons))
     return engine_registry.check
 
@@ -99,7 +98,8 @@ def _settings(context: bpy.types.Context, resumed: RunState | None) -> TrainSett
     run = resumed.folder if resumed else new_run_folder(images, wanted.cache_folder)
     names = {field.name for field in dataclasses.fields(TrainSettings)}
     chosen = {name: getattr(own, name) for name in names & set(own.bl_rna.properties.keys())}
-    chosen["preview_share"] = own.preview_share / 100.0 if own.preview else 0.1
+    if not own.preview:
+        chosen["preview_seconds"] = 0.0
     return TrainSettings(
         **chosen,
         images=images,

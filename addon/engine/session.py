@@ -57,7 +57,7 @@ def register() -> None:
     """Add the handlers and look at the open file."""
     bpy.app.handlers.load_pre.append(_before_load)
     bpy.app.handlers.load_post.append(_after_load)
-    engine_registry.on_folder = _on_folder
+    engine_registry.on_folder, engine_registry.on_engine = _on_folder, _on_engine
     if not bpy.app.background:
         # Blender's data may not be looked at while add-ons register.
         bpy.app.timers.register(_look_at_file, first_interval=SECONDS)
@@ -84,6 +84,8 @@ def _take_check() -> bool:
     if task is None or not task.done:
         return False
     engine_registry.check, engine_registry.report = None, task.result
+    if task.result is not None and task.result.usable:
+        _on_engine()
     return True
 
 
@@ -136,10 +138,16 @@ def _on_folder(scene: bpy.types.Scene) -> None:
     folder = image_folder(scene)
     if folder is None:
         return
-    refresh_run(scene)
     if not bpy.app.background:
         start_scan(bpy.context, folder)
         start_polling()
+    refresh_run(scene)
+
+
+def _on_engine() -> None:
+    """Read the folder that could not be read without an engine."""
+    if engine_registry.scan is None:
+        _on_folder(bpy.context.scene)
 
 
 def _look_at_file() -> None:

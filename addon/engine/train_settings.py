@@ -1,15 +1,11 @@
 """Settings of a training in, the engine's command lines out. No bpy."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from .run_folder import CONFIG
 
-__all__ = ["TrainSettings", "encode_arguments", "train_arguments", "write_options"]
-
-OPTIONS = "addon_options.json"
-"""Settings that the command line has no option for, in the run folder."""
+__all__ = ["TrainSettings", "encode_arguments", "train_arguments"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +26,8 @@ class TrainSettings:
     seed: int = 0
     time_limit: float = 0.0
     """Minutes; 0: none."""
-    preview_share: float = 0.1
-    """Share of the run between two previews."""
-
-
-def write_options(settings: TrainSettings) -> None:
-    """Create the run folder with the file that `train_arguments` names.
-
-    Raises:
-        OSError: the folder does not take it.
-    """
-    settings.run.mkdir(parents=True, exist_ok=True)
-    options = {"training": {"eval_every": settings.preview_share}}
-    (settings.run / OPTIONS).write_text(json.dumps(options), encoding="utf-8")
+    preview_seconds: float = 0.0
+    """Between two previews; 0: the few of every run."""
 
 
 def train_arguments(settings: TrainSettings, *, resume: bool) -> list[str]:
@@ -54,14 +39,15 @@ def train_arguments(settings: TrainSettings, *, resume: bool) -> list[str]:
     if resume:
         arguments.append("--resume")
     if not resume or not (settings.run / CONFIG).is_file():
-        arguments += ["--preset", settings.preset, "--config", str(settings.run / OPTIONS)]
+        arguments += ["--preset", settings.preset, "--seed", str(settings.seed)]
         arguments += ["--head", settings.head, "--background", settings.background]
-        arguments += ["--seed", str(settings.seed)]
         for name in ("iterations", "levels", "max_size"):
             if value := getattr(settings, name):
                 arguments += ["--" + name.replace("_", "-"), str(value)]
     if settings.time_limit:
         arguments += ["--time-limit", f"{settings.time_limit:g}"]
+    if settings.preview_seconds:
+        arguments += ["--preview-seconds", f"{settings.preview_seconds:g}"]
     return [*arguments, *_machine(settings)]
 
 

@@ -76,9 +76,21 @@ def _create(scene: bpy.types.Scene, job: TrainingJob, path: Path, levels: int = 
     rotation = _rotation(job.state.scene_kind)
     name = job.settings.result.stem
     with bpy.context.temp_override(collection=collection):
-        create_splat_object(bpy.context, path, name=name, levels=levels, rotation=rotation)
+        obj = create_splat_object(bpy.context, path, name=name, levels=levels, rotation=rotation)
+    _select_if_free(scene.view_layers[0], obj)
     show_in_renders(scene)
     _push_undo("Training preview")
+
+
+def _select_if_free(layer: bpy.types.ViewLayer, obj: bpy.types.Object) -> None:
+    """Make it the active object, so that its panel shows, unless the user is busy with others."""
+    active = layer.objects.active
+    busy = active is not None and active.mode != "OBJECT"
+    if busy or any(other.select_get(view_layer=layer) for other in layer.objects):
+        return
+    if obj.name in layer.objects:
+        obj.select_set(True, view_layer=layer)
+        layer.objects.active = obj
 
 
 def _rotation(scene_kind: str) -> Quaternion | None:

@@ -14,6 +14,7 @@ from ..files import SplatFile
 from ..files.smaller_file import Cut, smaller_file
 from ..objects.file_of_object import file_of_object
 from ..panels.level_table import size_text
+from ..path_property import operator_file_path
 from ..properties.object_settings import LEVEL_MAX
 from .active_splats import active_splats, needs_splats
 
@@ -28,6 +29,7 @@ class PCGS_OT_export_pcgs(bpy.types.Operator, ExportHelper):
     bl_description = "Write the file of this object up to a level, or as much as fits into a size"
     bl_options = {"REGISTER", "PRESET"}
 
+    filepath: operator_file_path("File that is written")
     filename_ext = ".pcgs"
     filter_glob: StringProperty(default="*.pcgs", options={"HIDDEN"})
     limit: EnumProperty(

@@ -15,6 +15,7 @@ from pcgs_engine.splats.transform import transform_splats
 from .. import ids
 from ..files import SplatFile
 from ..objects.file_of_object import file_of_object
+from ..path_property import operator_file_path
 from ..properties.object_settings import LEVEL_MAX
 from .active_splats import active_splats, needs_splats
 
@@ -34,6 +35,7 @@ class PCGS_OT_export_ply(bpy.types.Operator, ExportHelper):
     )
     bl_options = {"REGISTER", "PRESET"}
 
+    filepath: operator_file_path("File that is written")
     filename_ext = ".ply"
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
     level: IntProperty(

@@ -10,6 +10,7 @@ from pcgs_engine.errors import PcgsError
 from .. import ids
 from ..objects.create import set_file
 from ..objects.open_splats import find_file
+from ..path_property import operator_file_path
 from .active_splats import active_splats, needs_editable_splats
 
 __all__ = ["CLASSES"]
@@ -23,7 +24,7 @@ class PCGS_OT_find_file(bpy.types.Operator):
     bl_description = "Choose where the file of this object is now, or another file for it"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: operator_file_path("Where the file is")
     filter_glob: StringProperty(default="*.pcgs;*.ply", options={"HIDDEN"})
 
     @classmethod

@@ -13,6 +13,7 @@ from ..objects.file_of_object import file_of_object
 from ..objects.open_splats import find_file, place_splats
 from ..objects.session import sync_objects
 from ..objects.up_axis import AXIS_ITEMS, UpAxis
+from ..path_property import PATH_OPTIONS, operator_file_path
 from ..properties.object_settings import LEVEL_MAX
 from ..render.automatic import show_in_renders
 
@@ -31,8 +32,9 @@ class PCGS_OT_import_pcgs(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     filename_ext = ".pcgs"
+    filepath: operator_file_path("File that is read")
     filter_glob: StringProperty(default="*.pcgs;*.ply", options={"HIDDEN"})
-    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE", *PATH_OPTIONS})
     files: CollectionProperty(
         type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}
     )

@@ -11,6 +11,7 @@ from pcgs_engine.errors import OutputError
 from .. import ids
 from ..objects.file_of_object import absolute_path, is_packed
 from ..objects.packing import unpack
+from ..path_property import operator_file_path
 from .active_splats import active_splats, needs_editable_splats
 
 __all__ = ["CLASSES"]
@@ -24,6 +25,7 @@ class PCGS_OT_unpack_file(bpy.types.Operator, ExportHelper):
     bl_description = "Write the packed file to disk and show that one instead"
     bl_options = {"REGISTER", "UNDO"}
 
+    filepath: operator_file_path("File that is written")
     filename_ext = ".pcgs"
     filter_glob: StringProperty(default="*.pcgs", options={"HIDDEN"})
 

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from . import (
+    engine_panel,
     object_panel,
     render_panel,
     train_panel,
@@ -11,6 +12,7 @@ from . import (
 __all__ = ["CLASSES", "MODULES"]
 
 MODULES: tuple[ModuleType, ...] = (
+    engine_panel,
     train_panel,
     object_panel,
     render_panel,

@@ -1,4 +1,4 @@
-"""The engine's state as a panel shows it: which Python, versions, device, or what is wrong."""
+"""The engine's state as the preferences show it: which Python, versions, device, what is wrong."""
 
 import bpy
 
@@ -6,7 +6,7 @@ from .. import ids
 from ..engine.registry import engine_registry
 from .text_lines import draw_text
 
-__all__ = ["draw_engine", "draw_engine_problem"]
+__all__ = ["draw_engine"]
 
 
 def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -25,16 +25,3 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         draw_text(column, context, f"Trains on {report.device}", icon="MEMORY")
     else:
         draw_text(column, context, report.problem, icon="ERROR")
-
-
-def draw_engine_problem(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw why nothing can be trained, and where to change it (train panel)."""
-    report = engine_registry.report
-    if report is None or report.usable:
-        return
-    box = layout.box()
-    draw_text(box, context, report.problem, icon="ERROR")
-    row = box.row(align=True)
-    shown = row.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES")
-    shown.module = ids.ADDON_PACKAGE
-    row.operator(ids.CHECK_ENGINE, text="Check Again", icon="FILE_REFRESH")

@@ -3,9 +3,11 @@
 import bpy
 
 from .. import ids
+from ..engine.registry import engine_registry
 from ..files import FileState, SplatFile
 from ..objects.file_of_object import absolute_path, file_of_object, is_packed, is_splats
 from ..objects.session import working_files
+from ..properties.object_settings import USUAL_LEVELS
 from .level_table import size_text
 from .text_lines import draw_text
 from .thumbnails import thumbnails
@@ -32,6 +34,10 @@ def _draw_object(
 ) -> None:
     """Draw everything about one splat object."""
     file = file_of_object(obj)
+    if file is not None and _is_live_preview(file):
+        text = "Live preview of the running training; its levels come at the end"
+        draw_text(layout, context, text, icon="INFO")
+        return
     if file is not None:
         _draw_badge(layout, context, file)
     else:
@@ -76,8 +82,11 @@ def _draw_levels(layout: bpy.types.UILayout, obj: bpy.types.Object, file: SplatF
         column.label(text="How many levels it has is not known yet", icon="INFO")
         return
     column.use_property_split = True
-    column.prop(obj.pcgs, "level", slider=True)
-    column.prop(obj.pcgs, "render_level", slider=True)
+    # A slider has one range for all objects; for a file with other levels it would mislead.
+    slider = obj.pcgs.levels == USUAL_LEVELS
+    note = "" if slider else f" (0 to {obj.pcgs.levels})"
+    column.prop(obj.pcgs, "level", slider=slider, text=f"Level{note}")
+    column.prop(obj.pcgs, "render_level", slider=slider, text=f"Render Level{note}")
     if file is not None and file.levels and 0 < file.levels_ready < obj.pcgs.level:
         column.label(text=f"Showing level {file.levels_ready} until more is ready", icon="INFO")
 
@@ -159,7 +168,7 @@ class PCGS_PT_object_properties(bpy.types.Panel):
 
 def _draw_status(self: bpy.types.Header, context: bpy.types.Context) -> None:
     """Draw the progress of decoding in the status bar."""
-    working = working_files()
+    working = [file for file in working_files() if not _is_live_preview(file)]
     if not working:
         return
     share = sum(file.progress for file in working) / len(working)
@@ -170,6 +179,13 @@ def _draw_status(self: bpy.types.Header, context: bpy.types.Context) -> None:
     bar.ui_units_x = STATUS_WIDTH
     bar.progress(factor=share, type="BAR", text=f"Decoding {name}")
     row.operator(ids.STOP_DECODING, text="", icon="X")
+
+
+def _is_live_preview(file: SplatFile) -> bool:
+    """Whether a running training shows it: its bar would flash every few seconds."""
+    job = engine_registry.running_job
+    preview = None if job is None else job.state.preview
+    return preview is not None and file.path is not None and str(file.path) == preview.splats
 
 
 def register() -> None:

@@ -4,13 +4,23 @@ import textwrap
 
 import bpy
 
-__all__ = ["draw_text"]
+__all__ = ["draw_lines", "draw_text"]
 
-PIXELS_PER_CHARACTER = 7.0
+PIXELS_PER_CHARACTER = 6.5
 """Mean width in the interface font at a resolution scale of 1."""
 
 
 def draw_text(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
+) -> None:
+    """Draw a sentence for the user; the engine writes its errors without a capital."""
+    first = text.split(" ", 1)[0]
+    # Paths, options and file names stay as they are.
+    plain = first.rstrip(",;:").isalpha()
+    draw_lines(layout, context, text[:1].upper() + text[1:] if plain else text, icon)
+
+
+def draw_lines(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
 ) -> None:
     """Draw `text` wrapped to the width of the region; the icon stands before the first line."""

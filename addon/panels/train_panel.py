@@ -6,9 +6,9 @@ from .. import ids
 from ..engine.registry import engine_registry
 from ..engine.scene_scan import SceneScan
 from ..engine.training_view import shows_file
-from .engine_report import draw_engine_problem
 from .job_drawing import draw_job, draw_unfinished_run
-from .level_table import draw_level_table
+from .level_table import draw_level_table, size_text
+from .path_row import draw_path
 from .text_lines import draw_text
 
 __all__ = ["CLASSES"]
@@ -31,12 +31,15 @@ class PCGS_PT_images(_SidebarPanel, bpy.types.Panel):
         settings = context.scene.pcgs
         layout.prop(settings, "image_folder", text="")
         if not settings.image_folder:
-            draw_text(layout, context, "A folder with transforms.json, or of COLMAP", icon="INFO")
+            text = "Choose a folder of photos with their cameras: COLMAP's, or transforms.json"
+            draw_text(layout, context, text, icon="INFO")
             layout.operator(ids.USE_SAMPLE, icon="OUTLINER_OB_IMAGE")
             return
-        scan = engine_registry.scan
+        scan, report = engine_registry.scan, engine_registry.report
         if engine_registry.scan_task is not None:
             layout.label(text="Reading the folder...", icon="SORTTIME")
+        elif scan is None and report is not None and not report.usable:
+            layout.label(text="Not read yet: no training engine", icon="INFO")
         elif engine_registry.scan_error:
             draw_text(layout, context, engine_registry.scan_error, icon="ERROR")
             layout.operator(ids.SCAN_IMAGES, text="Look Again", icon="FILE_REFRESH")
@@ -99,7 +102,7 @@ class PCGS_PT_more_settings(_SidebarPanel, bpy.types.Panel):
         column.prop(settings, "preview", text="Live")
         row = column.row()
         row.enabled = settings.preview
-        row.prop(settings, "preview_share")
+        row.prop(settings, "preview_seconds")
 
 
 class PCGS_PT_train(_SidebarPanel, bpy.types.Panel):
@@ -114,13 +117,11 @@ class PCGS_PT_train(_SidebarPanel, bpy.types.Panel):
         if job is not None:
             draw_job(layout, context, job)
         if job is None or not job.running:
-            if job is None:
-                draw_engine_problem(layout, context)
             draw_unfinished_run(layout, context)
             row = layout.row()
             row.scale_y = 1.4
-            unfinished = engine_registry.run is not None and engine_registry.run.resumable
-            row.operator(ids.TRAIN, text="Train Anew" if unfinished else "Train", icon="PLAY")
+            before = engine_registry.run is not None
+            row.operator(ids.TRAIN, text="Train Anew" if before else "Train", icon="PLAY")
 
 
 class PCGS_PT_result(_SidebarPanel, bpy.types.Panel):
@@ -135,22 +136,18 @@ class PCGS_PT_result(_SidebarPanel, bpy.types.Panel):
         return run is not None and run.result is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw file, levels and what to do with them."""
+        """Draw file and levels; once its object is active, the panel below has them and more."""
         layout = self.layout
         run = engine_registry.run
         if run is None or run.result is None:
             return
-        draw_text(layout, context, str(run.result), icon="FILE")
+        note = f", {size_text(run.levels[-1].bytes)}" if run.levels else ""
+        draw_path(layout, run.result, note)
         if run.problem:
             draw_text(layout, context, run.problem, icon="ERROR")
             return
-        draw_level_table(layout, run.levels)
-        # The export operators act on the active object, like Blender's own.
-        if context.object is not None and shows_file(context.object, run.result):
-            column = layout.column(align=True)
-            column.operator(ids.EXPORT_PCGS, icon="EXPORT")
-            column.operator(ids.EXPORT_PLY, icon="EXPORT")
-        else:
+        if context.object is None or not shows_file(context.object, run.result):
+            draw_level_table(layout, run.levels)
             layout.operator(ids.SHOW_RESULT, icon="RESTRICT_SELECT_OFF")
 
 

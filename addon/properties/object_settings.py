@@ -3,16 +3,14 @@
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-__all__ = ["LEVEL_MAX", "PCGS_PG_mesh_settings", "PCGS_PG_object_settings"]
+from ..path_property import PATH_OPTIONS
+
+__all__ = ["LEVEL_MAX", "USUAL_LEVELS", "PCGS_PG_mesh_settings", "PCGS_PG_object_settings"]
 
 LEVEL_MAX = 16
 """Levels a file may have (FORMAT.md §9); also stands for "all there are" until a file is read."""
 USUAL_LEVELS = 3
-"""What presets write. A slider's range is the same for all objects; typing goes beyond it."""
-
-# Since 4.5 Blender warns at every path that begins with // unless told that these are fine; before,
-# it does not know the option.
-PATH_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""What presets write: the range of the sliders, which is the same for all objects."""
 
 
 def _kept_in_file(name: str) -> object:

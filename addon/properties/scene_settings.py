@@ -4,6 +4,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..engine.registry import engine_registry
+from ..path_property import PATH_OPTIONS
 
 __all__ = ["PCGS_PG_scene_settings"]
 
@@ -29,6 +30,7 @@ class PCGS_PG_scene_settings(bpy.types.PropertyGroup):
         name="Images",
         description="Folder of posed images: transforms.json, or COLMAP's images/ and sparse/0/",
         subtype="DIR_PATH",
+        options={"ANIMATABLE", *PATH_OPTIONS},
         update=lambda self, context: engine_registry.folder_changed(self.id_data),
     )
     preset: EnumProperty(
@@ -68,6 +70,7 @@ class PCGS_PG_scene_settings(bpy.types.PropertyGroup):
         default=0.0,
         min=0.0,
         soft_max=600.0,
+        precision=1,
     )
     seed: IntProperty(name="Seed", description="Random seed", default=0, min=0)
     preview: BoolProperty(
@@ -75,17 +78,19 @@ class PCGS_PG_scene_settings(bpy.types.PropertyGroup):
         description="Show the splats in the viewport while they are trained",
         default=True,
     )
-    preview_share: FloatProperty(
-        name="Preview Every",
-        description="Share of the training between two previews and quality measurements",
-        default=2.0,
-        min=0.1,
-        max=100.0,
+    preview_seconds: FloatProperty(
+        name="Every (s)",
+        description="Seconds between two previews; more where one takes long, so that they never "
+        "cost more than a twentieth of the time",
+        default=5.0,
+        min=0.5,
+        soft_max=120.0,
+        max=3600.0,
         precision=1,
-        subtype="PERCENTAGE",
     )
     run_folder: StringProperty(
         name="Run Folder",
         description="Checkpoint, log and result of this scene's last training",
         subtype="DIR_PATH",
+        options={"ANIMATABLE", *PATH_OPTIONS},
     )

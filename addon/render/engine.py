@@ -4,6 +4,7 @@ Blender calls `render` in the render's thread, after the user's scene has been r
 engine. Chosen as the engine of an ordinary scene they draw its splats alone.
 """
 
+import logging
 from dataclasses import dataclass
 
 import bpy
@@ -25,6 +26,8 @@ from .splats_scene import base_scene
 from .view_space import shows_agx
 
 __all__ = ["PCGS_RE_splats", "PCGS_RE_splats_cpu"]
+
+log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 
@@ -75,12 +78,20 @@ class _SplatEngine:
             layer = self._layer(self._job(depsgraph, full_size, size), depsgraph)
             render_failure.clear()
         except (PictureError, BasePictureError) as error:
-            self.report({"ERROR"}, f"PCGS: {error}")
-            render_failure.tell(str(error))
+            self._tell(str(error))
+        except MemoryError:
+            self._tell("not enough memory; use a lower Render Level or a smaller picture")
+        except Exception as error:  # Blender calls this: nobody above could be told
+            log.error("rendering splats failed", exc_info=True)
+            self._tell(f"unexpected fault ({error}); report it with the lines on Blender's console")
         finally:
             combined = result.layers[0].passes["Combined"]
             combined.rect.foreach_set(np.ascontiguousarray(layer, np.float32).ravel())
             self.end_result(result)
+
+    def _tell(self, text: str) -> None:
+        self.report({"ERROR"}, f"PCGS: {text}")
+        render_failure.tell(text)
 
     def _job(
         self, depsgraph: bpy.types.Depsgraph, full_size: tuple[int, int], size: tuple[int, int]

@@ -57,7 +57,12 @@ def paint_view(context: bpy.types.Context) -> None:
     supplied = viewport_session.supply.supply(instances, preferences(context).splat_budget)
     viewport_session.say(supplied)
     picture = viewport_session.picture(context.region.as_pointer())
-    texture = picture.update(supplied.instances, view, (width, height), depth)
+    try:
+        texture = picture.update(supplied.instances, view, (width, height), depth)
+    except UploadError:
+        viewport_session.make_smaller(supplied)
+        ensure_timers()
+        raise
     if texture is not None:
         composite(texture, picture.area)
     ensure_timers()

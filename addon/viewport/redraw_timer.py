@@ -3,14 +3,12 @@
 They run only while there is something to wait for or to free.
 """
 
-from collections.abc import Hashable
-
 import bpy
 
-from ..files import splat_files
+from .cloud_keys import is_current
 from .session import viewport_session
 
-__all__ = ["ensure_timers", "is_current", "stop_timers"]
+__all__ = ["ensure_timers", "stop_timers"]
 
 WATCH_SECONDS = 0.01
 TIDY_SECONDS = 1.0
@@ -29,14 +27,6 @@ def stop_timers() -> None:
     for function in (_watch, _tidy):
         if bpy.app.timers.is_registered(function):
             bpy.app.timers.unregister(function)
-
-
-def is_current(key: Hashable) -> bool:
-    """Whether a cloud's key is still what its file gives for that level."""
-    identity, _, level = key
-    file = splat_files.find(identity)
-    shown = file.shown(level) if file is not None else None
-    return shown is not None and shown.key == key
 
 
 def _watch() -> float | None:

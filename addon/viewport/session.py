@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from .cloud_keys import level_below
 from .cloud_supply import CloudSupply, Supplied
 from .painter import Painter
 from .view_picture import ViewPicture
@@ -87,13 +88,26 @@ class ViewportSession:
 
     def say(self, supplied: Supplied) -> None:
         """Set the message that fits what is shown."""
-        self.notice = ""
-        if supplied.shown_splats < supplied.wanted_splats and not supplied.waiting:
-            shown = f"{supplied.shown_splats:,} of {supplied.wanted_splats:,} splats shown"
-            if supplied.short_of_memory:
-                self.notice = f"{shown}: GPU memory is full. Choose a lower Level"
-            else:
-                self.notice = f"{shown}. Raise Viewport Splats in the preferences for all"
+        shown = f"{supplied.shown_splats:,} of {supplied.wanted_splats:,} splats shown"
+        if supplied.waiting:
+            self.notice = ""
+        elif supplied.lowered:
+            shown = "; ".join(
+                f"{item.object_name} at level {item.shown} instead of {item.wanted}"
+                for item in supplied.lowered
+            )
+            self.notice = f"GPU memory is full: {shown}. Choose a lower Level"
+        elif supplied.short_of_memory:
+            self.notice = f"GPU memory is full: {shown}. Choose a lower Level"
+        elif supplied.shown_splats < supplied.wanted_splats:
+            self.notice = f"{shown}. Raise Viewport Splats in the preferences for all"
+        else:
+            self.notice = ""
+
+    def make_smaller(self, supplied: Supplied) -> None:
+        """What was supplied does not fit with all else that drawing needs: less next time."""
+        if not supplied.waiting and self.supply.make_smaller(supplied.asked):
+            self._opened().worker.announce()
 
     def tidy(self, is_current: Callable[[Hashable], bool]) -> None:
         """Free what is no longer looked at; `is_current` tells whether a key still exists."""
@@ -125,7 +139,7 @@ class ViewportSession:
     def _opened(self) -> _Parts:
         if self._parts is None:
             worker, painter = Worker(), Painter()
-            supply = CloudSupply(painter.clouds, worker, self._clock)
+            supply = CloudSupply(painter.clouds, worker, self._clock, level_below)
             self._parts = _Parts(worker=worker, painter=painter, supply=supply)
         return self._parts
 

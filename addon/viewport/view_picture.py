@@ -67,7 +67,7 @@ class ViewPicture:
         self._sort_of: tuple[Layout, object] | None = None
         self._sorted_for: tuple[Layout, object] | None = None
         self._wanted: tuple[Layout, object] | None = None
-        self._drawn: object = None
+        self._drawn: tuple[Layout, object, tuple[int, int], int] | None = None
         self._has_picture = False
         self.area = WHOLE
         """Where the picture has splats: left, bottom, right, top; 0..1."""
@@ -79,6 +79,11 @@ class ViewPicture:
     def gpu_bytes(self) -> int:
         """Memory of the target: 8 bytes of colour and 4 of depth a pixel."""
         return 12 * self._target.width * self._target.height if self._target else 0
+
+    @property
+    def drawn_layout(self) -> Layout:
+        """Keys and sizes of the clouds the picture shows; empty while it shows older ones."""
+        return self._drawn[0] if self._drawn else ()
 
     @property
     def is_behind(self) -> bool:

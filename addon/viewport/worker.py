@@ -44,6 +44,10 @@ class Worker:
         self._news.clear()
         return had
 
+    def announce(self) -> None:
+        """Make news: something changed that only a redraw shows."""
+        self._news.set()
+
     def close(self) -> None:
         """Drop what waits, wait for what runs."""
         self._executor.shutdown(wait=True, cancel_futures=True)

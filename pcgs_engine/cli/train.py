@@ -1,6 +1,7 @@
 """`pcgs train`: a posed image set in, a run folder with a fitted model out; resumable."""
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ class TrainJob:
     threads: int
     resume: bool = False
     time_limit_seconds: float | None = None
+    preview_seconds: float = math.inf
 
 
 def add_arguments(commands: Commands) -> None:
@@ -85,6 +87,13 @@ def add_arguments(commands: Commands) -> None:
         type=positive_number,
         metavar="MIN",
         help="minutes of training; the schedule is compressed to fit (default: no limit)",
+    )
+    parser.add_argument(
+        "--preview-seconds",
+        type=positive_number,
+        default=math.inf,
+        metavar="S",
+        help="write previews/ at the start and every S seconds (default: ten times a run)",
     )
     add_progress(parser)
 
@@ -138,6 +147,7 @@ def run(args: argparse.Namespace, console: Console) -> str:
         threads=args.threads,
         resume=args.resume,
         time_limit_seconds=None if args.time_limit is None else 60.0 * args.time_limit,
+        preview_seconds=args.preview_seconds,
     )
     token = CancelToken()
     with token.listening():
@@ -172,6 +182,7 @@ def train_scene(
         cancelled=lambda: token.requested or console.closed,
         resume=job.resume,
         time_limit=job.time_limit_seconds,
+        preview_seconds=job.preview_seconds,
     )
 
 

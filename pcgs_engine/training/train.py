@@ -29,6 +29,8 @@ __all__ = ["LOG_NAME", "train"]
 
 LOG_NAME = "log.jsonl"
 PROGRESS_SECONDS = 1.0
+PREVIEW_SHARE = 0.05
+"""Largest share of the time that timed previews may take; of large scenes they come later."""
 AVERAGE_WEIGHT = 0.02
 """Weight of the newest iteration in the moving averages shown to the user."""
 
@@ -44,6 +46,7 @@ def train(
     cancelled: Callable[[], bool],
     resume: bool = False,
     time_limit: float | None = None,
+    preview_seconds: float = math.inf,
     memory_budget: int = 2 << 30,
 ) -> TrainedModel:
     """Train to the end of the schedule.
@@ -58,6 +61,8 @@ def train(
         cancelled: asked between two iterations.
         resume: continue from the checkpoint in `run`; without one the run starts anew.
         time_limit: seconds of training in all; the schedule is compressed to fit.
+        preview_seconds: a preview at the start and then every so often, for a host that shows
+            them; the ones that come with each measurement stay.
         memory_budget: bytes of decoded images kept.
 
     Raises:
@@ -70,6 +75,8 @@ def train(
     make_folder(run)
     session = _Session(scene, config, run, rasterizer, threads, on_message, memory_budget)
     session.clock.time_limit = time_limit
+    session.preview_at = -math.inf if preview_seconds < math.inf else math.inf
+    session.preview_seconds = preview_seconds
     if resume and (run / CHECKPOINT_NAME).is_file():
         _check_same_settings(run, config)
         session.sampler.order = load_checkpoint(run, session.trainer, session.clock)
@@ -115,6 +122,7 @@ class _Session:
         self.store = ImageStore(scene.background, memory_budget_bytes=memory_budget)
         self.sampler = ViewSampler(scene, self.store, rasterizer.device)
         self.clock = Clock(iterations=config.training.iterations, time_limit=None)
+        self.preview_seconds = self.preview_at = math.inf
         self._saved_at = self._shown_at = self._ticked_at = time.monotonic()
         self._loss = self._psnr = self._bits = 0.0
 
@@ -140,6 +148,8 @@ class _Session:
         every = self.config.training.eval_every
         if before // every != self.clock.progress // every and not self.clock.finished:
             self.evaluate()
+        elif now >= self.preview_at:
+            self.preview()
         if now - self._saved_at >= self.config.training.checkpoint_seconds:
             self.save()
 
@@ -156,7 +166,12 @@ class _Session:
             psnr = held_out_psnr(self.trainer, views, self.store)
             clock = self.clock
             self.send(Evaluated(iteration=clock.iteration, psnr=psnr, seconds=clock.elapsed))
-        shown = (views or self.scene.train_views)[0]
+        self.preview()
+
+    def preview(self) -> None:
+        """Write the preview files."""
+        started, first = time.monotonic(), self.preview_at == -math.inf
+        shown = (self.scene.test_views or self.scene.train_views)[0]
         files = write_preview(self.trainer, shown, self.run)
         self.send(
             Preview(
@@ -165,6 +180,10 @@ class _Session:
                 splats=str(files.splats),
             )
         )
+        ended = time.monotonic()
+        # What the first one took says nothing: it compiled kernels.
+        pause = 0.0 if first else (ended - started) / PREVIEW_SHARE
+        self.preview_at = ended + max(self.preview_seconds, pause)
 
     def _check_finite(self, result: IterationResult) -> None:
         if not math.isfinite(result.loss):

@@ -1,10 +1,17 @@
-"""Registering and unregistering leaves nothing behind."""
+"""Registering and unregistering leaves nothing behind; what is registered is declared well."""
 
 import threading
 
 import pytest
+from sample_files import TRAINED
 
 import addon
+
+
+@pytest.fixture
+def obj(blender):
+    blender.ops.import_scene.pcgs(filepath=str(TRAINED))
+    return blender.context.object
 
 
 def state(bpy):
@@ -48,3 +55,33 @@ def test_operators_have_descriptions_and_ids_of_ours(blender):
         rna = getattr(blender.ops.pcgs, name).get_rna_type()
         assert rna.description, name
         assert not rna.description.endswith("."), name
+
+
+def path_properties(owner):
+    return [
+        prop.identifier
+        for prop in owner.bl_rna.properties
+        if prop.type == "STRING" and prop.subtype in {"FILE_PATH", "DIR_PATH"}
+    ]
+
+
+def test_every_path_may_be_relative_to_the_blend(blender, preferences, obj, tmp_path):
+    """Blender warns from 4.5 on where a property does not say so, and warnings fail a test."""
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "here.blend"))
+    found = []
+    for owner in (preferences, blender.context.scene.pcgs, obj.pcgs):
+        for name in path_properties(owner):
+            setattr(owner, name, "//there")
+            found.append(name)
+    assert {"engine_python", "cache_folder", "image_folder", "run_folder", "filepath"} == set(found)
+
+
+@pytest.mark.parametrize("name", ["pcgs", "pcgs_ply"])
+def test_scripts_may_give_relative_paths(blender, obj, tmp_path, name):
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "here.blend"))
+    suffix = ".ply" if name == "pcgs_ply" else ".pcgs"
+    getattr(blender.ops.export_scene, name)(filepath=f"//out{suffix}")
+    assert (tmp_path / f"out{suffix}").is_file()
+    blender.ops.import_scene.pcgs(filepath=f"//out{suffix}")
+    blender.ops.import_scene.pcgs(directory="//", files=[{"name": f"out{suffix}"}])
+    blender.ops.pcgs.find_file(filepath=f"//out{suffix}")

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from render_scenes import HEIGHT, WIDTH, make_scene, read_png
 from sample_files import copy_of_trained
+from viewport_gpu import need_gpu
 
 
 @pytest.fixture
 def scene(blender, tmp_path, monkeypatch):
+    need_gpu()
     monkeypatch.setenv("PCGS_RENDER_DEVICE", "gpu")
     scene, _ = make_scene(blender, tmp_path)
     scene.render.film_transparent = True
@@ -44,7 +46,9 @@ def test_render_level_keyframes_change_frames(blender, scene, tmp_path):
     assert np.abs(first - last).max() > 0.02
 
 
-def test_moving_objects_and_cameras_are_drawn_where_they_are(blender, scene):
+@pytest.mark.parametrize("persistent", [False, True])
+def test_moving_objects_and_cameras_are_drawn_where_they_are(blender, scene, persistent):
+    scene.render.use_persistent_data = persistent
     splats = blender.data.objects["Ball"]
     splats.scale = (0.4, 0.4, 0.4)
     for frame, x in ((1, -1.0), (3, 1.0)):

@@ -1,5 +1,6 @@
 """Pictures that F12 gives, real renders: occlusion, alpha, colours, regions, levels, devices."""
 
+import re
 import subprocess
 
 import numpy as np
@@ -15,6 +16,9 @@ from render_scenes import (
     render,
     srgb_of,
 )
+from viewport_gpu import need_gpu
+
+from addon.viewport.textures import UploadError
 
 CODE = 1.0 / 255.0
 
@@ -22,6 +26,7 @@ CODE = 1.0 / 255.0
 @pytest.fixture
 def stage(blender, tmp_path, monkeypatch):
     """A scene with splats that renders show, drawn by the GPU."""
+    need_gpu()
     monkeypatch.setenv("PCGS_RENDER_DEVICE", "gpu")
     scene, splats = make_scene(blender, tmp_path)
     assert blender.ops.pcgs.add_to_render() == {"FINISHED"}
@@ -216,6 +221,25 @@ def test_processor_without_gpu_draws_the_same(blender, tmp_path, stage, engine, 
     assert (difference**2).mean() < 10 ** (-4.6)
 
 
+def test_machine_without_gpu_renders_as_the_engine_draws(
+    blender, tmp_path, engine, engine_picture, monkeypatch
+):
+    """Runs on such machines too: nothing here asks for a GPU context."""
+    monkeypatch.setenv("PCGS_RENDER_DEVICE", "cpu")
+    scene, _ = make_scene(blender, tmp_path)
+    assert blender.ops.pcgs.add_to_render() == {"FINISHED"}
+    scene.render.film_transparent = True
+    add_plane(blender, z=1.5, color=(0.0, 0.0, 1.0, 1.0), x=2.0)
+    picture = render(blender, tmp_path)
+    left = np.s_[:, : WIDTH // 2 - 2]
+    assert np.abs(picture[..., 3] - engine_picture["alpha"])[left].max() <= 2 * CODE
+    solid = engine_picture["alpha"][left] > 0.998
+    assert solid.sum() > 200
+    difference = np.abs(picture[..., :3] - engine_picture["rgb"])[left]
+    assert difference[solid].max() <= 2 * CODE
+    assert np.abs(picture[HEIGHT // 2, WIDTH - 4, :3] - (0.0, 0.0, 1.0)).max() <= 2 * CODE
+
+
 def test_orthographic_processor_without_gpu_draws_the_same(
     blender, tmp_path, stage, engine, monkeypatch
 ):
@@ -238,6 +262,34 @@ def test_without_gpu_and_engine_the_render_says_so(
     assert picture.shape == (HEIGHT, WIDTH, 4)
     assert "without a GPU the engine draws the splats" in render_failure.text
     assert "no_python does not exist" in render_failure.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (UploadError("300 MB did not fit on the GPU"), "300 MB did not fit.*lower Render Level"),
+        (MemoryError(), "not enough memory; use a lower Render Level"),
+        (RuntimeError("by surprise"), r"unexpected fault \(by surprise\)"),
+    ],
+)
+def test_fault_while_drawing_is_told_and_the_scene_is_rendered(
+    blender, tmp_path, stage, monkeypatch, caplog, fault, words
+):
+    import addon.render.gpu_pictures as gpu_pictures
+    from addon.render.failure import render_failure
+
+    def fail(*_, **__):
+        raise fault
+
+    with monkeypatch.context() as broken:
+        broken.setattr(gpu_pictures, "draw_splats", fail)
+        picture = render(blender, tmp_path, "broken")
+    assert re.search(words, render_failure.text)
+    # The world without splats, all the same.
+    assert np.abs(picture[..., :3] - srgb_of(0.05)).max() <= 2 * CODE
+    assert ("Traceback" in caplog.text) == isinstance(fault, RuntimeError)
+    assert render(blender, tmp_path, "mended")[..., 0].max() > 0.5
+    assert not render_failure.text
 
 
 def test_panoramic_camera_is_told(blender, tmp_path, stage):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from render_scenes import make_scene, render
+from viewport_gpu import need_gpu
 
 
 def tree_of(scene):
@@ -84,6 +85,7 @@ def make_tree(bpy, scene, layers=1):
 
 @pytest.fixture
 def scene(blender, tmp_path, monkeypatch):
+    need_gpu()
     monkeypatch.setenv("PCGS_RENDER_DEVICE", "gpu")
     return make_scene(blender, tmp_path)[0]
 

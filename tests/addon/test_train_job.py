@@ -78,7 +78,7 @@ def test_train_operator_waits_and_leaves_a_file_with_levels(scene, blender):
 
 @pytest.mark.slow
 def test_job_polled_shows_progress_preview_and_never_stalls(scene, blender):
-    scene.pcgs.preview_share = 20
+    scene.pcgs.preview_seconds = 1
     job = start_job(blender.context)
     longest = run_until(job, lambda: not job.running)
     assert job.state.stage is Stage.DONE, job.state.error

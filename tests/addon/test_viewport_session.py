@@ -87,9 +87,9 @@ def test_clear_ends_the_threads(session):
 
 
 def test_notice_says_what_is_missing_and_what_to_do(session):
-    from addon.viewport.cloud_supply import Supplied
+    from addon.viewport.cloud_supply import Lowered, Supplied
 
-    def notice(shown, *, memory=False, waiting=False):
+    def notice(shown, *, memory=False, waiting=False, lowered=()):
         session.say(
             Supplied(
                 instances=(),
@@ -97,6 +97,7 @@ def test_notice_says_what_is_missing_and_what_to_do(session):
                 wanted_splats=1000,
                 shown_splats=shown,
                 short_of_memory=memory,
+                lowered=lowered,
             )
         )
         return session.notice
@@ -106,6 +107,9 @@ def test_notice_says_what_is_missing_and_what_to_do(session):
     assert "500 of 1,000" in notice(500)
     assert "preferences" in notice(500)
     assert "lower Level" in notice(500, memory=True)
+    said = notice(500, lowered=(Lowered(object_name="bonsai", wanted=3, shown=2),))
+    assert "bonsai at level 2 instead of 3" in said
+    assert "lower Level" in said
 
 
 def test_loading_a_file_clears_the_session(blender):

@@ -1,12 +1,21 @@
-"""Starts Blender's GPU without a window: needs an EGL driver (Mesa's will do), no X server."""
+"""Blender's GPU without a window: needs an EGL driver (Mesa's will do), no X server."""
 
 import bpy
 import gpu
 import pytest
 
+from addon.render.gpu_probe import gpu_is_there
+
+
+def need_gpu():
+    """Skip the test where no driver is there: starting the GPU would end the process."""
+    if not gpu_is_there():
+        pytest.skip("no GPU driver: install EGL and Mesa (libegl1, libgl1-mesa-dri)")
+
 
 def start_gpu():
     """Make the gpu module usable; skips the test where no driver is there."""
+    need_gpu()
     if hasattr(gpu, "init"):
         gpu.init()
         return
@@ -14,8 +23,6 @@ def start_gpu():
         gpu.platform.backend_type_get()
     except SystemError:
         _first_render()
-    if gpu.platform.backend_type_get() == "NONE":
-        pytest.skip("no GPU driver: install EGL and Mesa (libegl1, libgl1-mesa-dri)")
 
 
 def _first_render():

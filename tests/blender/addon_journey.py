@@ -9,7 +9,7 @@ from gui_blender import GuiBlender
 __all__ = ["MODULE", "Journey", "running_engines", "training_values"]
 
 MODULE = "bl_ext.user_default.pcgs"
-TINY = {"iterations": 150, "max_size": 100, "levels": 3, "preview_share": 10}
+TINY = {"iterations": 150, "max_size": 100, "levels": 3, "preview_seconds": 1}
 TRAINING_SECONDS = 400.0
 FIRST_STEPS_SECONDS = 400.0
 """The engine of a fresh install compiles its kernels: half a minute, on a busy machine five."""
@@ -48,12 +48,12 @@ class Journey:
         assert "FINISHED" in self.blender.python(f"print({call})")
         self.blender.python(NAMES_INSIDE)
 
-    def choose_engine(self) -> None:
-        """Fill in the preferences."""
+    def choose_engine(self, cache_folder: str = "") -> None:
+        """Fill in the preferences; without a cache folder runs lie where Blender puts them."""
         self.blender.python(
             f"settings.engine_python = {str(self.engine_python)!r}\n"
             "settings.device = 'cpu'\nsettings.threads = 2\n"
-            f"settings.cache_folder = {str(self.blender.work / 'cache')!r}"
+            f"settings.cache_folder = {cache_folder!r}"
         )
 
     def clear_scene(self) -> None:

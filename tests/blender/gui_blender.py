@@ -147,14 +147,15 @@ class GuiBlender:
         if known is not None and self._hovered(known, button):
             return known
         x, top, bottom = self._sidebar_column()
-        self.hover((x, (top + bottom) // 2))
+        # Over the first panel: below the last one the wheel would zoom the view behind.
+        self.hover((x, top + 24))
         self.shell("xdotool click --repeat 30 4")  # scroll up
         for _ in range(6):
             place = self._seen(button, x, top, bottom)
             if place is not None:
                 self._places[button] = place
                 return place
-            self.hover((x, (top + bottom) // 2))
+            self.hover((x, top + 24))
             self.shell("xdotool click --repeat 6 5")
             self.settle()
         raise GuiError(f"no button with {button!r} in the sidebar")

@@ -56,11 +56,10 @@ def test_02_sample_without_engine_says_what_to_do(journey: Journey) -> None:
 def test_03_engine_and_images_are_found(journey: Journey) -> None:
     blender = journey.blender
     journey.choose_engine()
-    blender.python("bpy.context.scene.pcgs.image_folder = bpy.context.scene.pcgs.image_folder")
     blender.wait("engine.scan is not None", 120)
     journey.set_tiny()
     journey.show("03_images")
-    assert blender.value("engine.scan.train_views") == 42 or blender.value("len(engine.scan.views)")
+    assert blender.value("(engine.scan.train_views, engine.scan.test_views)") == (42, 6)
 
 
 def test_04_train_button_starts_a_job_whose_progress_moves(journey: Journey) -> None:
@@ -121,12 +120,36 @@ def test_07_slider_follows_a_dragging_mouse(journey: Journey) -> None:
 
 def test_08_export_writes_a_smaller_file(journey: Journey) -> None:
     blender = journey.blender
-    for level in (1, 3):
+    for level in (1, 2, 3):
         path = str(blender.work / f"export_{level}.pcgs")
         call = f"bpy.ops.export_scene.pcgs(filepath={path!r}, level={level})"
         assert blender.value(call) == {"FINISHED"}
-    sizes = [(blender.work / f"export_{level}.pcgs").stat().st_size for level in (1, 3)]
-    assert 0 < sizes[0] < sizes[1]
+    sizes = sizes_of(blender)
+    assert 0 < sizes[0] < sizes[1] < sizes[2]
+
+
+def test_08b_export_dialog_says_the_size_and_writes_that(journey: Journey) -> None:
+    blender = journey.blender
+    journey.set_level(2)
+    blender.python(
+        "bpy.context.preferences.view.filebrowser_display_type = 'WINDOW'\n"
+        "bpy.ops.export_scene.pcgs('INVOKE_DEFAULT')"
+    )
+    blender.settle(8)
+    blender.hover((800, 450))
+    journey.show("08_export_dialog")
+    blender.key("Return")
+    blender.settle(4)
+    done = "bpy.context.window_manager.operators[-1]"
+    assert blender.value(f"({done}.bl_idname, {done}.level)") == ("EXPORT_SCENE_OT_pcgs", 2)
+    written = f"__import__('pathlib').Path({done}.filepath)"
+    assert blender.value(f"{written}.stat().st_size") == sizes_of(blender)[1]
+    blender.python(f"{written}.unlink()")
+    journey.set_level(3)
+
+
+def sizes_of(blender: GuiBlender) -> list[int]:
+    return [(blender.work / f"export_{level}.pcgs").stat().st_size for level in (1, 2, 3)]
 
 
 def test_09_exported_files_import_by_operator_and_by_drop(journey: Journey) -> None:
@@ -137,11 +160,12 @@ def test_09_exported_files_import_by_operator_and_by_drop(journey: Journey) -> N
     assert blender.value("(bpy.context.object.name, bpy.context.object.pcgs.levels)")[1] == LEVELS
     blender.python(
         "bpy.context.object.location.x += 3\nbpy.ops.wm.drop_import_file('INVOKE_DEFAULT', "
-        f"directory={str(blender.work)!r}, files=[{{'name': 'export_1.pcgs'}}])"
+        f"directory={str(blender.work)!r}, "
+        "files=[{'name': 'export_1.pcgs'}, {'name': 'export_2.pcgs'}])"
     )
     journey.decoded()
     blender.python("bpy.context.object.location.x -= 3\nbpy.ops.view3d.view_all()")
-    assert blender.value("sorted(o.pcgs.levels for o in splats())") == [1, LEVELS, LEVELS]
+    assert blender.value("sorted(o.pcgs.levels for o in splats())") == [1, 2, LEVELS, LEVELS]
     journey.show("09_imported")
 
 
@@ -172,12 +196,13 @@ def test_11_f12_renders_the_splats(journey: Journey) -> None:
         "import mathutils\nscene = bpy.context.scene\nscene.render.engine = 'CYCLES'\n"
         "scene.cycles.samples, scene.cycles.use_denoising = 4, False\n"
         "scene.render.resolution_x, scene.render.resolution_y = 320, 200\n"
-        "o = splats()[0]\ncamera = scene.camera\n"
+        "o = splats()[0]\nfor other in splats()[1:]: other.hide_render = True\n"
+        "camera, camera.data.lens = scene.camera, 35\n"
         "low, high = (o.matrix_world @ mathutils.Vector(o.bound_box[i]) for i in (0, 6))\n"
         "target, size = (low + high) / 2, (high - low).length\n"
-        "camera.location = target + mathutils.Vector((0.4, -1, 0.5)).normalized() * size\n"
+        "camera.location = target + mathutils.Vector((0.4, -1, 0.7)).normalized() * size * 0.2\n"
         "camera.rotation_euler = (target - camera.location).to_track_quat('-Z', 'Y').to_euler()\n"
-        "done = []\nbpy.ops.pcgs.add_to_render()\n"
+        "done = []\n"
         "bpy.app.handlers.render_complete.append(lambda *_: done.append(1))"
     )
     x, y, width, height = blender.value(

@@ -42,7 +42,7 @@ def journey(
     try:
         journey = Journey(blender, addon_zip, engine_python, screenshots / request.param)
         journey.install()
-        journey.choose_engine()
+        journey.choose_engine(str(journey.blender.work / "cache"))
         blender.python(CENSUS)
         (work / "scene.pcgs").write_bytes(TRAINED.read_bytes())
         yield journey
@@ -103,7 +103,7 @@ def test_enabling_and_disabling_fifty_times_leaves_the_same(journey: Journey) ->
 
     blender.python(NAMES_INSIDE)
     assert blender.value("census()") == before
-    journey.choose_engine()
+    journey.choose_engine(str(journey.blender.work / "cache"))
     journey.decoded()
     assert blender.value("[f.levels_ready for f in files]") == [3]
 
@@ -235,7 +235,7 @@ def test_disabling_while_a_job_runs_ends_the_engine(journey: Journey) -> None:
     from addon_journey import NAMES_INSIDE
 
     blender.python(NAMES_INSIDE)
-    journey.choose_engine()
+    journey.choose_engine(str(journey.blender.work / "cache"))
 
 
 def test_quitting_while_a_job_runs_leaves_a_resumable_run_and_no_process(journey: Journey) -> None:

@@ -1,5 +1,6 @@
 """A real training of the embedded sample, small enough for tests: 64 px, 60 iterations."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ def train_tiny(
     cancelled: Callable[[], bool] = lambda: False,
     resume: bool = False,
     rasterizer: Rasterizer | None = None,
+    preview_seconds: float = math.inf,
 ) -> TinyRun:
     """Train the sample into `folder`."""
     messages: list[Message] = []
@@ -61,5 +63,6 @@ def train_tiny(
         on_message=messages.append,
         cancelled=cancelled,
         resume=resume,
+        preview_seconds=preview_seconds,
     )
     return TinyRun(folder=folder, model=model, messages=messages)

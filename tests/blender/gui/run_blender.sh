@@ -25,16 +25,17 @@ export B_ROOT=$root B_WORK=$work B_SHARES
 
 outer='
   mount -t tmpfs tmpfs "$B_ROOT/tmp"
+  mount -t tmpfs tmpfs "$B_ROOT/home"
   mount --rbind /sys "$B_ROOT/sys"
   mount --rbind /dev "$B_ROOT/dev"
   mount -t proc proc "$B_ROOT/proc"
-  while IFS= read -r d; do        # after the tmpfs: a shared folder may lie under /tmp
+  while IFS= read -r d; do        # after the tmpfs: a shared folder may lie under /tmp, /home
     mkdir -p "$B_ROOT$d"
     mount --bind "$d" "$B_ROOT$d"
   done <<<"$B_SHARES"
-  mkdir -p "$B_ROOT/tmp/.X11-unix" "$B_ROOT/tmp/home" "$B_ROOT/tmp/run"
+  mkdir -p "$B_ROOT/tmp/.X11-unix" "$B_ROOT/home/artist" "$B_ROOT/tmp/run"
   chmod 1777 "$B_ROOT/tmp/.X11-unix"; chmod 700 "$B_ROOT/tmp/run"
-  keep=(HOME=/tmp/home PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C.UTF-8
+  keep=(HOME=/home/artist PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C.UTF-8
         XDG_RUNTIME_DIR=/tmp/run LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe DISPLAY=:77
         VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json
         MESA_SHADER_CACHE_DIR=/var/cache/mesa-shaders B_WORK="$B_WORK")

@@ -69,6 +69,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "photos", "--out", "r", "--preset", "best"], "preview, standard, high"),
         (["train", "photos", "--out", "r", "--iterations", "0"], "whole number of at least 1"),
         (["train", "photos", "--out", "r", "--time-limit", "nan"], "not a number above 0"),
+        (["train", "photos", "--out", "r", "--preview-seconds", "0"], "not a number above 0"),
         (["train", "photos", "--out", "r", "--background", "2,0,0"], "R,G,B in 0..1"),
         (["decode", "x.pcgs"], "--out --digest"),
         (["export", "x.pcgs", "--level", "1", "--max-bytes", "9", "--out", "x.ply"], "not allowed"),

@@ -81,6 +81,15 @@ def test_train_with_missing_scene_ends_in_an_error_message(
     assert found[-1]["exit_code"] == 3
 
 
+def test_train_with_preview_seconds_shows_the_start(
+    scene_folder: Path, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", str(scene_folder), "--out", str(tmp_path / "run"), "--preview-seconds", "60"]
+    assert main([*argv, "--config", str(tiny_config), *CPU, "--progress", "json"]) == 0
+    previews = [m["iteration"] for m in messages(capsys) if m["type"] == "preview"]
+    assert previews == [1, 8]
+
+
 def test_train_into_a_file_is_output_error(
     scene_folder: Path, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Training on the embedded sample at a tiny size: learns, cancels, resumes to the same result."""
 
 import json
+import math
 import shutil
 from itertools import count
 from pathlib import Path
@@ -38,6 +39,20 @@ def test_train_leaves_checkpoint_log_and_previews(tiny_run):
     lines = (run / LOG_NAME).read_text().splitlines()
     assert len(lines) == len(messages)
     assert {json.loads(line)["type"] for line in lines} >= {"progress", "saved", "evaluated"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(math.inf, [60]), (30.0, [1, 31, 60]), (0.5, [1, 2, 22, 42, 60])]
+)
+def test_previews_come_by_the_clock_and_take_a_twentieth_of_it_at_most(
+    tmp_path, monkeypatch, seconds, expected
+):
+    ticks = count()  # an iteration takes a second, and so does a preview
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr("pcgs_engine.training.train.time", clock)
+    config = tiny_config(eval_every=1.0)
+    run = train_tiny(tmp_path, config=config, preview_seconds=seconds)
+    assert [m.iteration for m in run.messages if isinstance(m, Preview)] == expected
 
 
 def test_load_trained_returns_the_trained_tensors(tiny_run):
