@@ -86,7 +86,8 @@ def _draw_levels(layout: bpy.types.UILayout, obj: bpy.types.Object, file: SplatF
     slider = obj.pcgs.levels == USUAL_LEVELS
     note = "" if slider else f" (0 to {obj.pcgs.levels})"
     column.prop(obj.pcgs, "level", slider=slider, text=f"Level{note}")
-    column.prop(obj.pcgs, "render_level", slider=slider, text=f"Render Level{note}")
+    # The same note behind this one would be cut off.
+    column.prop(obj.pcgs, "render_level", slider=slider, text="Render Level")
     if file is not None and file.levels and 0 < file.levels_ready < obj.pcgs.level:
         column.label(text=f"Showing level {file.levels_ready} until more is ready", icon="INFO")
 

@@ -73,7 +73,7 @@ def test_every_path_may_be_relative_to_the_blend(blender, preferences, obj, tmp_
         for name in path_properties(owner):
             setattr(owner, name, "//there")
             found.append(name)
-    assert {"engine_python", "cache_folder", "image_folder", "run_folder", "filepath"} == set(found)
+    assert {"engine_python", "cache_folder", "image_folder", "run_folder", "filepath"} <= set(found)
 
 
 @pytest.mark.parametrize("name", ["pcgs", "pcgs_ply"])
