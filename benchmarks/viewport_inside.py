@@ -22,7 +22,7 @@ from mathutils import Quaternion
 FOLDER = Path(os.environ["PCGS_BENCH_FOLDER"])
 SIZES = [int(size) for size in os.environ["PCGS_BENCH_SIZES"].split(",")]
 ROUNDS = int(os.environ["PCGS_BENCH_ROUNDS"])
-STILL, TURNS = 6, 10
+STILL, TURNS = 4, 8
 """Redraws of a still view, and steps of a turning one, in a round."""
 DEGREES = (0, 3)
 DISTANCE = 6.0
