@@ -3,8 +3,9 @@
 Writes `dist/pcgs-<version>-<platform>-viewer.zip`: the add-on, the engine's wheel with its C
 library, and the wheels of wheels/wheels.lock. Everything is made in a scratch folder under
 `build/`; the tree stays as it is, and the same checkout gives the same bytes.
-`python build_addon.py lock` refreshes wheels/wheels.lock. Needs Python 3.11, pip and a package
-index (for ziglang, the C compiler); where a bpy or Blender is at hand it validates the result.
+`python build_addon.py lock` refreshes wheels/wheels.lock and addon/setup/engine.lock. Needs Python
+3.11, pip and a package index (for ziglang, the C compiler); where a bpy or Blender is at hand it
+validates the result.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tools.addon_zip.engine_lock import refresh_engine_lock
 from tools.addon_zip.engine_wheel import engine_version, write_engine_wheel
 from tools.addon_zip.fixed_zip import files_below, write_zip
 from tools.addon_zip.manifest import manifest_faults, staged_manifest
@@ -97,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.action == "lock":
             for wheel in refresh_lock(REPOSITORY, build / "wheels"):
                 LOG.info("%s", wheel.line)
+            LOG.info("%d lines in engine.lock", len(refresh_engine_lock(REPOSITORY, build)))
             return 0
         for platform in _chosen(options.platform):
             report(build_zip(platform, options.output.resolve(), build))

@@ -11,12 +11,14 @@ import bpy
 
 from . import objects, operators, panels, preferences, properties, render, viewport
 from .engine import session
+from .setup import session as setup_session
 
 PARTS: tuple[ModuleType, ...] = (
     properties,
     preferences,
     objects,
     session,
+    setup_session,
     operators,
     panels,
     viewport,

@@ -6,6 +6,7 @@ __all__ = [
     "ADDON_PACKAGE",
     "ADD_TO_RENDER",
     "CANCEL",
+    "CANCEL_SETUP",
     "CHECK_ENGINE",
     "EXPORT_PCGS",
     "EXPORT_PLY",
@@ -14,10 +15,12 @@ __all__ = [
     "PACK_FILE",
     "PAUSE",
     "RELOAD_FILE",
+    "REMOVE_ENGINE",
     "REMOVE_FROM_RENDER",
     "RESUME",
     "SCAN_IMAGES",
     "SET_LEVEL",
+    "SET_UP_ENGINE",
     "SHOW_CAMERAS",
     "SHOW_RESULT",
     "SIDEBAR_TAB",
@@ -32,7 +35,12 @@ ADDON_PACKAGE: Final[str] = __package__ or "addon"
 
 SIDEBAR_TAB: Final = "PCGS"
 
-# Operators of training (bl_idname).
+# Operators of the engine's environment (bl_idname).
+SET_UP_ENGINE: Final = "pcgs.set_up_engine"
+CANCEL_SETUP: Final = "pcgs.cancel_setup"
+REMOVE_ENGINE: Final = "pcgs.remove_engine"
+
+# Operators of training.
 CHECK_ENGINE: Final = "pcgs.check_engine"
 SCAN_IMAGES: Final = "pcgs.scan_images"
 USE_SAMPLE: Final = "pcgs.use_sample"

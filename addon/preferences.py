@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from . import ids
 from .engine.registry import engine_registry
 from .panels.engine_report import draw_engine
+from .panels.setup_section import draw_setup
 from .path_property import PATH_OPTIONS
 from .paths import default_cache_folder
 
@@ -57,6 +58,18 @@ class PCGS_AP_preferences(bpy.types.AddonPreferences):
         options={"ANIMATABLE", *PATH_OPTIONS},
         update=lambda self, context: engine_registry.forget_report(),
     )
+    wheel_folder: StringProperty(
+        name="Wheel Folder",
+        description="Folder of wheels to set the training engine up from, without the network. "
+        "Empty: they are downloaded",
+        subtype="DIR_PATH",
+        options={"ANIMATABLE", *PATH_OPTIONS},
+    )
+    package_index: StringProperty(
+        name="Package Index",
+        description="Address of a Python package index that is asked besides the one that pip is "
+        "set to: torch's own, for its CPU-only or CUDA builds",
+    )
     splat_budget: IntProperty(
         name="Viewport Splats",
         description="At most this many splats are drawn in a viewport; renders draw all",
@@ -80,7 +93,9 @@ class PCGS_AP_preferences(bpy.types.AddonPreferences):
         if not self.cache_folder:
             column.label(text=str(default_cache_folder()), icon="FILE_FOLDER")
         column.prop(self, "splat_budget")
-        draw_engine(layout.box(), context)
+        box = layout.box()
+        draw_engine(box, context)
+        draw_setup(box, context, self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +106,8 @@ class DefaultPreferences:
     device: str = "auto"
     threads: int = 0
     cache_folder: str = ""
+    wheel_folder: str = ""
+    package_index: str = ""
     splat_budget: int = DEFAULT_SPLAT_BUDGET
 
 

@@ -47,6 +47,8 @@ class EnvironmentReport:
     torch: str = ""
     device: str = ""
     """The GPU's name, or "CPU (reason)"."""
+    speed: str = ""
+    """What the self-test measured; empty where none was made."""
     problem: str = ""
     """Why it cannot train, and the next step; empty where it can."""
 
@@ -120,18 +122,20 @@ def _check(candidate: Candidate) -> EnvironmentReport:
 
 
 def _problem(candidate: Candidate, found: dict[str, str], missing: dict[str, str]) -> str:
-    install = f"{candidate.python} -m pip install 'pcgs-engine[train]=={engine_version}'"
+    install = f"run: {candidate.python} -m pip install 'pcgs-engine[train]=={engine_version}'"
+    if not candidate.chosen:
+        install = "set the training engine up again"
     if "torch" in missing and not candidate.chosen:
         return (
-            "no engine environment: training needs a Python with the PCGS engine and torch (see "
-            "the user guide); choose it as Engine Python in the add-on's preferences"
+            "no engine environment: training needs torch and others, which Set Up installs; or "
+            "choose a Python that has them as Engine Python in the add-on's preferences"
         )
     if missing:
         names = ", ".join(sorted(missing))
-        return f"{names} cannot be imported ({next(iter(missing.values()))}); run: {install}"
+        return f"{names} cannot be imported ({next(iter(missing.values()))}); {install}"
     if found["pcgs_engine"] != engine_version:
         return (
             f"the environment holds engine {found['pcgs_engine']}, this add-on needs "
-            f"{engine_version}; run: {install}"
+            f"{engine_version}; {install}"
         )
     return ""

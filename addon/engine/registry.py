@@ -29,6 +29,8 @@ class EngineRegistry:
         self.scan_task: Task[ScanAnswer] | None = None
         self.job: TrainingJob | None = None
         """The running or the last one."""
+        self.leaving: TrainingJob | None = None
+        """A job that was left while it still writes its checkpoint."""
         self.run: RunState | None = None
         """What the run folder of the scene held when it was last looked at."""
         self.shown_preview = -1
@@ -48,7 +50,8 @@ class EngineRegistry:
     def busy(self) -> bool:
         """Whether anything needs polling."""
         tasks = (self.check, self.scan_task)
-        return self.running_job is not None or any(task is not None for task in tasks)
+        jobs = (self.running_job, self.leaving)
+        return any(at_work is not None for at_work in (*jobs, *tasks))
 
     def forget_report(self) -> None:
         """The settings it was made with have changed."""
@@ -70,6 +73,7 @@ class EngineRegistry:
         """Let the engine end by itself: nobody is there any more to take its messages."""
         if self.running_job is not None:
             self.running_job.abandon()
+            self.leaving = self.running_job
         self.job = None
 
     def clear(self) -> None:

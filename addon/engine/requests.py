@@ -15,6 +15,7 @@ from .registry import engine_registry
 from .run_folder import RunState, find_unfinished_run, read_run
 from .scene_scan import ScanAnswer, scan_images
 from .script_task import ScriptError, Task
+from .self_test import with_self_test
 from .train_settings import TrainSettings
 
 __all__ = ["image_folder", "refresh_run", "start_check", "start_job", "start_scan"]
@@ -26,10 +27,19 @@ def image_folder(scene: bpy.types.Scene) -> Path | None:
     return Path(bpy.path.abspath(text)) if text else None
 
 
-def start_check(context: bpy.types.Context) -> Task[EnvironmentReport]:
-    """Check the engine's environment anew."""
+def start_check(context: bpy.types.Context, *, self_test: bool = False) -> Task[EnvironmentReport]:
+    """Check the engine's environment anew, and also whether and how fast it works."""
     pythons = _candidates(context)
-    engine_registry.check = Task(lambda: check_candidates(pythons))
+    wanted = preferences(context)
+    device, threads = wanted.device, thread_count(wanted.threads)
+
+    def check() -> EnvironmentReport:
+        report = check_candidates(pythons)
+        if not self_test or not report.usable:
+            return report
+        return with_self_test(report, device=device, threads=threads)
+
+    engine_registry.check = Task(check)
     return engine_registry.check
 
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from .process import EngineStartError, engine_command, hidden_window, process_environment
 
-__all__ = ["ScriptError", "Task", "run_script"]
+__all__ = ["ScriptError", "Task", "run_command", "run_script"]
 
 R = TypeVar("R")
 
@@ -51,7 +51,15 @@ class Task(Generic[R]):
 def run_script(
     python: Path, script: Path, arguments: Sequence[str] = (), *, own_site: bool, timeout: float
 ) -> Mapping[str, object]:
-    """Run a script and return the JSON object it printed last.
+    """Run a script and return the JSON object it printed last; raises as `run_command`."""
+    command = ["--script", str(script), *arguments]
+    return run_command(python, command, own_site=own_site, timeout=timeout)
+
+
+def run_command(
+    python: Path, arguments: Sequence[str], *, own_site: bool, timeout: float
+) -> Mapping[str, object]:
+    """Run a command of the engine and return the JSON object it printed last.
 
     Raises:
         EngineStartError: the Python cannot be started.
@@ -61,7 +69,7 @@ def run_script(
         try:
             # Input stays open while it runs: run_engine.py ends the process when it closes.
             process = subprocess.Popen(
-                engine_command(python, ["--script", str(script), *arguments]),
+                engine_command(python, arguments),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -29,7 +29,7 @@ def start_polling() -> None:
 
 def step() -> bool:
     """Take what checks, scans and the job have to tell; returns whether anything changed."""
-    return any([_take_check(), _take_scan(), _take_job()])
+    return any([_take_check(), _take_scan(), _take_job(), _take_leaving()])
 
 
 def finish_job() -> None:
@@ -121,11 +121,26 @@ def _take_job() -> bool:
     return changed
 
 
+def _take_leaving() -> bool:
+    """Look again once the engine of a file that was left has written its checkpoint."""
+    job = engine_registry.leaving
+    if job is None:
+        return False
+    job.poll()
+    if job.running:
+        return False
+    engine_registry.leaving = None
+    refresh_run(bpy.context.scene)
+    return True
+
+
 @persistent
 def _before_load(*_: object) -> None:
     # The scene the job belongs to goes away: its run is offered for Resume when it comes back.
     engine_registry.abandon_job()
     engine_registry.forget_scan()
+    if engine_registry.leaving is not None:
+        start_polling()
 
 
 @persistent

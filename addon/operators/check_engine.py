@@ -15,7 +15,10 @@ class PCGS_OT_check_engine(bpy.types.Operator):
 
     bl_idname = ids.CHECK_ENGINE
     bl_label = "Check Engine"
-    bl_description = "Start the engine's Python and show its versions and device, or what is wrong"
+    bl_description = (
+        "Start the engine's Python, let it decode and draw, and show its versions, device and "
+        "speed, or what is wrong"
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -27,20 +30,20 @@ class PCGS_OT_check_engine(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Check in a thread; the panel shows the answer."""
-        start_check(context)
+        start_check(context, self_test=True)
         start_polling()
         return {"FINISHED"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Check and wait."""
-        task = start_check(context)
+        task = start_check(context, self_test=True)
         task.wait()
         step()
         report = task.result
         if report is None or not report.usable:
             self.report({"WARNING"}, task.error if report is None else report.problem)
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Engine {report.engine}, torch {report.torch}, {report.device}")
+        self.report({"INFO"}, f"Engine {report.engine}, torch {report.torch}, {report.speed}")
         return {"FINISHED"}
 
 

@@ -4,6 +4,7 @@ import bpy
 
 from .. import ids
 from ..engine.registry import engine_registry
+from .setup_section import draw_setup_button
 from .text_lines import draw_text
 
 __all__ = ["CLASSES"]
@@ -39,6 +40,7 @@ class PCGS_PT_engine(bpy.types.Panel):
             column = layout.column(align=True)
             column.label(text="Engine Python:")
             column.prop(addon.preferences, "engine_python", text="")
+        draw_setup_button(layout, context)
         row = layout.row(align=True)
         shown = row.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES")
         shown.module = ids.ADDON_PACKAGE

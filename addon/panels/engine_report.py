@@ -23,5 +23,7 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         versions = f"Python {report.python_version}, engine {report.engine}, torch {report.torch}"
         column.label(text=versions, icon="CHECKMARK")
         draw_text(column, context, f"Trains on {report.device}", icon="MEMORY")
+        if report.speed:
+            draw_text(column, context, report.speed, icon="TIME")
     else:
         draw_text(column, context, report.problem, icon="ERROR")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..protocol import Done
-from . import decode, demo, draw, encode, eval, export, inspect, render, train
+from . import decode, demo, draw, encode, eval, export, inspect, render, selftest, train
 from .cancel import signals_interrupt
 from .console import Console, ProgressMode, open_console
 from .environment import prepare_environment
@@ -44,7 +44,7 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument("--version", action="version", version=f"pcgs {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for command in (train, encode, inspect, decode, export, render, draw, eval, demo):
+    for command in (train, encode, inspect, decode, export, render, draw, eval, demo, selftest):
         command.add_arguments(commands)
     return parser
 

@@ -1,5 +1,5 @@
 """The embedded sample: 48 posed pictures of a made-up room, enough to try everything at once."""
 
-from .location import sample_path
+from .location import golden_file, sample_path
 
-__all__ = ["sample_path"]
+__all__ = ["golden_file", "sample_path"]

@@ -1,11 +1,11 @@
-"""Where the sample image set lies: a scene folder for `load_scene`, installed with the package."""
+"""Where the sample image set and a known `.pcgs` file lie, installed with the package."""
 
 from importlib import resources
 from pathlib import Path
 
 from ..errors import SceneError
 
-__all__ = ["sample_path"]
+__all__ = ["golden_file", "sample_path"]
 
 
 def sample_path() -> Path:
@@ -18,3 +18,12 @@ def sample_path() -> Path:
     if not isinstance(folder, Path) or not (folder / "transforms.json").is_file():
         raise SceneError(f"{folder}: no transforms.json, wanted the sample scene, reinstall pcgs")
     return folder
+
+
+def golden_file() -> Path:
+    """Return a small `.pcgs` file that every installation must decode to the same numbers.
+
+    Raises:
+        SceneError: as `sample_path`.
+    """
+    return sample_path() / "selftest.pcgs"

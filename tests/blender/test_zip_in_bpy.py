@@ -13,9 +13,15 @@ import pytest
 pytestmark = pytest.mark.skipif(
     not any((Path(p) / "bpy").is_dir() for p in sys.path), reason="this Python has no bpy"
 )
-TRAINED = Path(__file__).resolve().parents[1] / "golden" / "trained.pcgs"
-START = """
+REPOSITORY = Path(__file__).resolve().parents[2]
+TRAINED = REPOSITORY / "tests" / "golden" / "trained.pcgs"
+START = (
+    f"""
 import os, sys
+# An editable install puts the checkout here; a user's Blender has none.
+sys.path[:] = [folder for folder in sys.path if folder != {str(REPOSITORY)!r}]
+"""
+    + """
 import bpy
 MODULE = "bl_ext.user_default.pcgs"
 def install(path):
@@ -30,6 +36,7 @@ types_before = set(dir(bpy.types))
 assert install(zip_file) == {"FINISHED"}
 addon = sys.modules[MODULE]
 """
+)
 END = """
 sys.stdout.flush()
 os._exit(0)  # bpy's own clean-up can hang or crash

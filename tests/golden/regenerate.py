@@ -20,6 +20,7 @@ from synthetic_model import small_config, synthetic_model  # noqa: E402
 
 from pcgs_engine.config import Head, RunConfig, config_from_dict, config_to_dict  # noqa: E402
 from pcgs_engine.entropy.backend import EntropyBackend  # noqa: E402
+from pcgs_engine.sample import golden_file  # noqa: E402
 
 SMALL_MODEL = {"feature_dim": 12, "num_offsets": 4, "head_hidden": 16}
 SMALL_GRID = {
@@ -78,6 +79,8 @@ def main() -> None:
     for case in CASES:
         data = case.encoded(EntropyBackend.NUMPY)
         case.file.write_bytes(data)
+        if case.name == "explicit":
+            golden_file().write_bytes(data)  # the copy that `pcgs selftest` decodes
         facts[case.name] = facts_of(data, EntropyBackend.NUMPY)
         changed = facts[case.name] != before.get(case.name)
         print(f"{case.file.name}: {len(data)} bytes, {'changed' if changed else 'as before'}")  # noqa: T201

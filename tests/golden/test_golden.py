@@ -6,6 +6,8 @@ from golden_case import CASES, FOLDER, decoded, facts_of, stored_facts
 from stored_model import arrays_of, load_model, store_model
 from synthetic_model import synthetic_model
 
+from pcgs_engine.sample import golden_file
+
 LARGEST = 40_000
 
 
@@ -37,6 +39,10 @@ def test_golden_files_are_small_and_complete():
     names = {path.stem for path in FOLDER.glob("*.pcgs")}
     assert names == {case.name for case in CASES} == set(stored_facts())
     assert max(path.stat().st_size for path in FOLDER.glob("*.pcgs")) <= LARGEST
+
+
+def test_selftest_of_the_package_decodes_a_golden_file():
+    assert golden_file().read_bytes() == (FOLDER / "explicit.pcgs").read_bytes()
 
 
 def test_stored_model_gives_every_array_back(tmp_path):
