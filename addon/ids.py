@@ -12,6 +12,7 @@ __all__ = [
     "EXPORT_PLY",
     "FIND_FILE",
     "IMPORT_PCGS",
+    "MAKE_POINT_CLOUD",
     "PACK_FILE",
     "PAUSE",
     "RELOAD_FILE",
@@ -61,6 +62,7 @@ UNPACK_FILE: Final = "pcgs.unpack_file"
 RELOAD_FILE: Final = "pcgs.reload_file"
 STOP_DECODING: Final = "pcgs.stop_decoding"
 SET_LEVEL: Final = "pcgs.set_level"
+MAKE_POINT_CLOUD: Final = "pcgs.make_point_cloud"
 
 # Operators of renders.
 ADD_TO_RENDER: Final = "pcgs.add_to_render"

@@ -8,16 +8,14 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from pcgs_engine.errors import PcgsError
-from pcgs_engine.splats import SplatCloud
 from pcgs_engine.splats.ply import write_ply
 from pcgs_engine.splats.transform import transform_splats
 
 from .. import ids
-from ..files import SplatFile
 from ..objects.file_of_object import file_of_object
 from ..path_property import operator_file_path
 from ..properties.object_settings import LEVEL_MAX
-from .active_splats import active_splats, needs_splats
+from .active_splats import active_splats, decoded_splats, needs_splats
 
 __all__ = ["CLASSES", "register", "unregister"]
 
@@ -103,7 +101,7 @@ class PCGS_OT_export_ply(bpy.types.Operator, ExportHelper):
         if obj is None or file is None:
             return {"CANCELLED"}
         wanted = min(self.level, file.levels or LEVEL_MAX)
-        cloud = self._cloud(file, wanted)
+        cloud = decoded_splats(self, file, wanted)
         if cloud is None:
             return {"CANCELLED"}
         path = Path(bpy.path.abspath(self.filepath)).absolute()
@@ -123,18 +121,6 @@ class PCGS_OT_export_ply(bpy.types.Operator, ExportHelper):
                 context.window.cursor_set("DEFAULT")
         self.report({"INFO"}, f"{len(cloud):,} splats of level {wanted} written to {path}")
         return {"FINISHED"}
-
-    def _cloud(self, file: SplatFile, level: int) -> SplatCloud | None:
-        """Return the level's splats; reports where it is not decoded."""
-        if bpy.app.background:
-            file.wait(level=level)
-        shown = file.shown(level)
-        if shown is not None and shown.level == level:
-            return shown.cloud
-        ready = file.levels_ready
-        why = file.message or "it is still being decoded"
-        self.report({"ERROR"}, f"Level {level} is not ready ({why}); export level {ready} or wait")
-        return None
 
 
 def _menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:

@@ -6,6 +6,7 @@ from .. import ids
 from ..engine.registry import engine_registry
 from ..files import FileState, SplatFile
 from ..objects.file_of_object import absolute_path, file_of_object, is_packed, is_splats
+from ..objects.point_cloud import can_make_point_clouds
 from ..objects.session import working_files
 from ..properties.object_settings import USUAL_LEVELS
 from .level_table import size_text
@@ -49,9 +50,7 @@ def _draw_object(
     if file is not None and file.info is not None:
         _draw_table(layout, obj, file)
     _draw_file(layout, obj, file)
-    column = layout.column(align=True)
-    column.operator(ids.EXPORT_PCGS, text="Export .pcgs", icon="EXPORT")
-    column.operator(ids.EXPORT_PLY, text="Export PLY", icon="EXPORT")
+    _draw_copies(layout)
 
 
 def _draw_badge(layout: bpy.types.UILayout, context: bpy.types.Context, file: SplatFile) -> None:
@@ -125,6 +124,15 @@ def _draw_file(layout: bpy.types.UILayout, obj: bpy.types.Object, file: SplatFil
     line.prop(obj.pcgs, "filepath", text="")
     line.operator(ids.RELOAD_FILE, text="", icon="FILE_REFRESH")
     column.operator(ids.PACK_FILE, icon="PACKAGE")
+
+
+def _draw_copies(layout: bpy.types.UILayout) -> None:
+    """Draw the ways to have the splats elsewhere; a point cloud where this Blender can."""
+    column = layout.column(align=True)
+    column.operator(ids.EXPORT_PCGS, text="Export .pcgs", icon="EXPORT")
+    column.operator(ids.EXPORT_PLY, text="Export PLY", icon="EXPORT")
+    if can_make_point_clouds():
+        column.operator(ids.MAKE_POINT_CLOUD, icon="OUTLINER_OB_POINTCLOUD")
 
 
 class PCGS_PT_object_sidebar(bpy.types.Panel):

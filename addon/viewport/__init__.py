@@ -3,7 +3,7 @@
 import bpy
 from bpy.app.handlers import persistent
 
-from .backend import choose_backend
+from .backend import DrawnBackend
 from .draw_splats import SplatImage, draw_splats
 from .painter import Painter
 from .panel import PCGS_PT_viewport_notice
@@ -25,7 +25,7 @@ __all__ = [
 
 CLASSES: tuple[type, ...] = (PCGS_PT_viewport_notice,)
 
-_backend = choose_backend()
+_backend = DrawnBackend()
 
 
 @persistent

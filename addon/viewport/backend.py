@@ -1,11 +1,14 @@
-"""Which way of showing splats the running Blender offers, behind one interface.
+"""Showing splats in the 3D views: which way, and the one of them that is ours.
 
-Blender 4.2 to 5.2 draw no splats themselves: `DrawnBackend` draws them in a handler of the 3D
-views. A Blender that draws splat point clouds itself gets a second class here; everything else
-(objects, levels, files) stays as it is.
+1. Splat objects, in every Blender: `DrawnBackend` draws what `objects.visible_instances` gives in a
+   handler of the 3D views (renders likewise: `render`).
+2. Point clouds of Blender's own Gaussian splat kind, where the running Blender has it: made of a
+   level by Make Point Cloud (`objects.point_cloud`), drawn and rendered by Blender, nothing to
+   start here.
+
+So that nothing is drawn twice, Make Point Cloud hides the splat object (eye and render) where the
+second way exists: `visible_instances` gives no hidden ones. Shown again it is drawn again.
 """
-
-from typing import Protocol
 
 import bpy
 
@@ -13,19 +16,7 @@ from .draw_handler import draw_view
 from .redraw_timer import stop_timers
 from .session import viewport_session
 
-__all__ = ["Backend", "DrawnBackend", "choose_backend"]
-
-
-class Backend(Protocol):
-    """A way of showing the splat objects of 3D views."""
-
-    def start(self) -> None:
-        """Begin showing; makes no gpu call."""
-        ...
-
-    def stop(self) -> None:
-        """Show nothing any more and free everything."""
-        ...
+__all__ = ["DrawnBackend"]
 
 
 class DrawnBackend:
@@ -35,7 +26,7 @@ class DrawnBackend:
         self._handle: object | None = None
 
     def start(self) -> None:
-        """Add the draw handler; a Blender without windows has no views to draw."""
+        """Add the draw handler; makes no gpu call. Without windows there are no views to draw."""
         if self._handle is None and not bpy.app.background:
             self._handle = bpy.types.SpaceView3D.draw_handler_add(
                 draw_view, (), "WINDOW", "POST_VIEW"
@@ -48,8 +39,3 @@ class DrawnBackend:
             self._handle = None
         stop_timers()
         viewport_session.clear()
-
-
-def choose_backend() -> Backend:
-    """Return the back end for the running Blender."""
-    return DrawnBackend()
