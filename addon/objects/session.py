@@ -13,6 +13,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..files import SplatFile, splat_files
+from ..status_bar import redraw_status_bar
 from .box_mesh import update_box
 from .file_of_object import file_of_object, identity_of_object, splat_objects
 
@@ -107,7 +108,7 @@ def _tick() -> float | None:
     if shares != _seen.shares:
         _seen.shares = shares
         _redraw(("VIEW_3D",), region="UI")
-        _redraw_status_bar()
+        redraw_status_bar()
     return BUSY_SECONDS if working_files() else IDLE_SECONDS
 
 
@@ -118,12 +119,6 @@ def _redraw(area_types: tuple[str, ...], region: str | None = None) -> None:
                 for part in area.regions:
                     if region in (None, part.type):
                         part.tag_redraw()
-
-
-def _redraw_status_bar() -> None:
-    # The status bar belongs to no screen; setting its text is the only way to redraw it.
-    for window in bpy.context.window_manager.windows:
-        window.workspace.status_text_set_internal(None)
 
 
 @persistent

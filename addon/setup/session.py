@@ -7,6 +7,7 @@ from ..engine.registry import engine_registry
 from ..engine.requests import start_check
 from ..engine.session import redraw
 from ..engine.session import start_polling as start_engine_polling
+from ..status_bar import redraw_status_bar
 from .registry import setup_registry
 from .setup_state import Step
 
@@ -48,7 +49,7 @@ def unregister() -> None:
 
 
 def _tick() -> float | None:
-    _redraw_status()
+    redraw_status_bar()
     redraw()
     if setup_registry.running_job is not None:
         return SECONDS
@@ -58,12 +59,6 @@ def _tick() -> float | None:
         start_check(bpy.context, self_test=True)
         start_engine_polling()
     return None
-
-
-def _redraw_status() -> None:
-    # The status bar belongs to no screen; setting its text is the only way to redraw it.
-    for window in bpy.context.window_manager.windows:
-        window.workspace.status_text_set_internal(None)
 
 
 def _draw_status(self: bpy.types.Header, context: bpy.types.Context) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from pcgs_engine.cli.main import build_parser, main
 
-COMMANDS = ("train", "encode", "inspect", "decode", "export", "render", "draw", "eval", "demo")
+COMMANDS = (
+    "train", "encode", "inspect", "decode", "export", "render", "draw", "eval", "demo", "selftest",
+)  # fmt: skip
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
