@@ -18,6 +18,7 @@ from sample_files import TRAINED, copy_of_trained, resident_bytes, wait_until
 from viewport_gpu import start_gpu
 from viewport_scenes import Lens, looking
 
+from addon.engine import session as engine_session
 from addon.engine.job_state import Stage
 from addon.engine.registry import engine_registry
 from addon.engine.requests import start_job
@@ -231,6 +232,11 @@ def test_reload_while_a_job_runs_leaves_no_process(engine, blender, tmp_path, wa
     wait_until(at_work, seconds=60.0)
     reload_by(blender, way, tmp_path)
     assert engine_registry.job is None
-    assert not engine_registry.busy
     wait_until(lambda: not engine_processes(), seconds=60.0)
+
+    def nothing_to_poll():
+        engine_session.step()
+        return not engine_registry.busy
+
+    wait_until(nothing_to_poll, seconds=60.0)
     assert splat_objects() == []
