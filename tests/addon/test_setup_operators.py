@@ -172,7 +172,7 @@ def test_finished_set_up_is_checked_by_the_timer(blender, preferences, job, monk
         setup_session, "start_check", lambda context, *, self_test: checked.append(self_test)
     )
     monkeypatch.setattr(setup_session, "redraw", lambda: None)
-    monkeypatch.setattr(setup_session, "_redraw_status", lambda: None)
+    monkeypatch.setattr(setup_session, "redraw_status_bar", lambda: None)
     assert setup_session._tick() == setup_session.SECONDS
     job.running, job.state.step = False, Step.DONE
     assert setup_session._tick() is None
