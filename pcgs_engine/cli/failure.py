@@ -19,7 +19,9 @@ __all__ = ["failure_message"]
 
 MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch's allocators say in a plain RuntimeError."""
-STORAGE_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+STORAGE_ERRORS = {
+    errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG,
+}  # fmt: skip
 """What the system says of a place that cannot be used, whoever asked for it (a library's cache)."""
 TRAIN_PACKAGES = {"torch", "numba", "scipy", "safetensors", "PIL", "cv2"}
 

@@ -17,6 +17,7 @@ from pcgs_engine.errors import ConfigError, MalformedError
         (MemoryError(), "DeviceMemoryError", 4),
         (OSError(errno.ENOMEM, "no memory"), "DeviceMemoryError", 4),
         (OSError(errno.ENOSPC, "No space left on device"), "OutputError", 3),
+        (OSError(errno.EFBIG, "File too large"), "OutputError", 3),
         (PermissionError(errno.EACCES, "Permission denied", "run"), "OutputError", 3),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"),
