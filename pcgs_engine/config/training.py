@@ -106,6 +106,12 @@ class RateConfig:
     """3 000 / 30 000: uniform noise of the base steps from here on."""
     start: float = 0.3333
     """10 000 / 30 000: learned steps and the rate term from here on."""
+    rounding_start: float = 1.0
+    """Values are rounded, gradients straight through, instead of noisy from here on."""
+    level_shares: tuple[float, ...] = ()
+    """How often each level is drawn, in proportion; empty: equally often (the paper's way)."""
+    interval: int = 1
+    """Iterations between two with the rate term, which then weighs as much more."""
     initial_mask_logit: float = 1.0
     """Mask logit of new anchors; a Gaussian is dropped below -4.6. Source: facts §1.1. Short runs
     start near the threshold, see docs/experiments.md."""
@@ -129,6 +135,15 @@ class RateConfig:
             raise ConfigError(f"rate weights are {self.weights}, wanted falling values >= 0")
         check_range(self, "noise_start", 0.0, 1.0)
         check_range(self, "start", self.noise_start, 1.0)
+        check_range(self, "rounding_start", self.start, 1.0)
+        check_range(self, "interval", 1, 100)
+        if self.level_shares and len(self.level_shares) != len(self.weights):
+            raise ConfigError(
+                f"{len(self.level_shares)} level shares for {len(self.weights)} levels, "
+                "wanted none or one per level"
+            )
+        if self.level_shares and min(self.level_shares) <= 0.0:
+            raise ConfigError(f"level shares are {self.level_shares}, wanted positive numbers")
         check_range(self, "initial_mask_logit", -4.5, 20.0)
         check_range(self, "sample_fraction", 0.0, 1.0, open_low=True)
 
@@ -140,6 +155,10 @@ class TrainingConfig:
     iterations: int = 30_000
     max_size: int = 1600
     """Longer image side in pixels; larger images are shrunk. Source: facts §3.9."""
+    first_scale: float = 1.0
+    """Images start at this part of their size: gradients of large shapes cost a quarter there."""
+    full_size_from: float = 0.0
+    """Progress from which images have their full size."""
     voxel_size: float = 0.0
     """Lattice pitch in world units; 0 = `voxel_fraction` of the scene extent."""
     voxel_fraction: float = 2.5e-4
@@ -167,6 +186,8 @@ class TrainingConfig:
         """
         check_range(self, "iterations", 1, 10_000_000)
         check_range(self, "max_size", 16, 16384)
+        check_range(self, "first_scale", 0.1, 1.0)
+        check_range(self, "full_size_from", 0.0, 1.0)
         check_range(self, "voxel_size", 0.0, 1e6)
         check_range(self, "voxel_fraction", 0.0, 0.1, open_low=True)
         check_range(self, "max_points", 100, 50_000_000)

@@ -1,8 +1,9 @@
 """Rows of the anchor tensors for one training view, and their gradients back into whole tensors.
 
 In: the trainable anchor tensors, the rows wanted, quantization steps. Out: features, scalings and
-offsets with uniform noise, masks as 0/1; backward the gradients of the whole tensors, every entry
-written once. Rows are ascending and distinct, so that ranges of anchors write disjoint outputs.
+offsets with uniform noise or rounded, masks as 0/1; backward the gradients of the whole tensors,
+every entry written once. Rows are ascending and distinct, so that ranges of anchors write disjoint
+outputs.
 """
 
 import numpy as np
@@ -72,6 +73,24 @@ def _add_noise(out: FloatArray, step: np.float32, start: int, seed: npt.NDArray[
         out[c] += _noise(start + c, low, high) * step
 
 
+@njit(nogil=True, cache=True)
+def _round_to(out: FloatArray, step: np.float32, errors: FloatArray) -> None:
+    """Round `out` to multiples of `step` and keep what rounding adds, in steps."""
+    for c in range(out.shape[0]):
+        scaled = out[c] / step
+        index = np.rint(scaled)
+        errors[c] = index - scaled
+        out[c] = index * step
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _error_product(grad: FloatArray, errors: FloatArray) -> np.float32:
+    total = _ZERO
+    for c in range(grad.shape[0]):
+        total += errors[c] * grad[c]
+    return total
+
+
 @njit(nogil=True, cache=True, fastmath=_MATH)
 def _noise_product(grad: FloatArray, start: int, seed: npt.NDArray[np.uint32]) -> np.float32:
     low, high = seed[0], seed[1]
@@ -94,13 +113,14 @@ def take_rows(
     threshold: float,
     steps: FloatArray,  # [n, 3] of feature, scaling, offsets; [0, 3] for no noise
     seed: npt.NDArray[np.uint32],  # [2]
+    errors: FloatArray,  # [n, F + 6 + 3 K] of rounding, in steps; [0, 0] for noise instead
     out_feature: FloatArray,  # [n, F]
     out_scaling: FloatArray,  # [n, 6] linear
     out_offsets: FloatArray,  # [n, 3 K]
     out_mask: FloatArray,  # [n, K] 0 or 1
     slopes: FloatArray,  # [n, K] derivative of the mask's sigmoid
 ) -> None:
-    """Copy rows, take the scalings' exponential, decide masks and add noise of width `steps`."""
+    """Copy rows, take the scalings' exponential, decide masks, add noise of `steps` or round."""
     features, places = feature.shape[1], offsets.shape[1]
     width = features + 6 + places
     for i in range(first, last):
@@ -115,7 +135,11 @@ def take_rows(
             probability = sigmoid32(_mask_total(logits, row, k, level))
             out_mask[i, k] = _ONE if probability > threshold else _ZERO
             slopes[i, k] = probability * (_ONE - probability)
-        if steps.shape[0]:
+        if errors.shape[0]:
+            _round_to(out_feature[i], steps[i, 0], errors[i, :features])
+            _round_to(out_scaling[i], steps[i, 1], errors[i, features : features + 6])
+            _round_to(out_offsets[i], steps[i, 2], errors[i, features + 6 :])
+        elif steps.shape[0]:
             start = i * width
             _add_noise(out_feature[i], steps[i, 0], start, seed)
             _add_noise(out_scaling[i], steps[i, 1], start + features, seed)
@@ -132,6 +156,7 @@ def _spread_row(
     seed: npt.NDArray[np.uint32],
     drawn: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     slopes: FloatArray,
+    errors: FloatArray,
     v_steps: FloatArray,
     out: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
 ) -> None:
@@ -152,7 +177,11 @@ def _spread_row(
             out_logits[row, k, s] = slope * sigmoid32(logits[row, k, s])
         for s in range(level, logits.shape[2]):
             out_logits[row, k, s] = _ZERO
-    if v_steps.shape[0]:
+    if errors.shape[0]:
+        v_steps[i, 0] = _error_product(v_feature[i], errors[i, :features])
+        v_steps[i, 1] = _error_product(v_scaling[i], errors[i, features : features + 6])
+        v_steps[i, 2] = _error_product(v_offsets[i], errors[i, features + 6 :])
+    elif v_steps.shape[0]:
         start = i * (features + 6 + places)
         v_steps[i, 0] = _noise_product(v_feature[i], start, seed)
         v_steps[i, 1] = _noise_product(v_scaling[i], start + features, seed)
@@ -184,6 +213,7 @@ def spread_gradients(
     rows: IntArray,  # [n] ascending
     drawn: tuple[FloatArray, FloatArray, FloatArray, FloatArray],  # gradients of take_rows
     slopes: FloatArray,  # [n, K] of take_rows
+    errors: FloatArray,  # [n, F + 6 + 3 K] or [0, 0], of take_rows
     sample: IntArray,  # [m] ascending
     raw: tuple[FloatArray, FloatArray, FloatArray, FloatArray],  # [m, ...] of plain rows
     v_steps: FloatArray,  # [n, 3], or [0, 3]
@@ -193,7 +223,9 @@ def spread_gradients(
     i, j = np.searchsorted(rows, first), np.searchsorted(sample, first)
     for row in range(first, last):
         if i < rows.shape[0] and rows[i] == row:
-            _spread_row(row, i, log_scaling, logits, level, seed, drawn, slopes, v_steps, out)
+            _spread_row(
+                row, i, log_scaling, logits, level, seed, drawn, slopes, errors, v_steps, out
+            )
             i += 1
         else:
             _clear_row(row, out)

@@ -1,4 +1,4 @@
-"""Rows of trainable anchors for one iteration: those in view with noise, and the rate's sample.
+"""Rows of trainable anchors for one iteration: those in view, quantized, and the rate's sample.
 
 In: anchors, ascending rows, quantization steps. Out: differentiable values of these rows. On the
 CPU one fused kernel does it all, because gradients of whole anchor tensors are what costs.
@@ -64,9 +64,11 @@ def take_rows(
     rows: Tensor,  # [n] int64, ascending and distinct
     sample: Tensor,  # [m] int64, ascending and distinct
     level: int,
-    steps: Tensor | None,  # [n, 3] widths of the noise of feature, scaling, offsets
+    steps: Tensor | None,  # [n, 3] of feature, scaling, offsets
     generator: torch.Generator,
     pool: KernelPool | None = None,
+    *,
+    rounded: bool = False,
 ) -> tuple[AnchorRows, SampleRows]:
     """Return `rows` as the renderer wants them, at `level`, and `sample` as it is.
 
@@ -75,13 +77,16 @@ def take_rows(
         rows: anchors in view.
         sample: anchors of the rate term; may be empty.
         level: 1-based level of the masks.
-        steps: None for no noise; its gradient is that of value + noise · step.
+        steps: quantization steps; None for values as they are. Its gradient is that of
+            value + noise · step.
         generator: where the noise comes from; the kernel draws one seed from it.
         pool: threads of the fused kernel; None for plain torch.
+        rounded: round to multiples of the steps, gradients straight through, instead of adding
+            uniform noise.
     """
     parameters = (anchors.feature, anchors.log_scaling, anchors.offsets, anchors.mask_logits)
     if pool is None or anchors.feature.device.type != "cpu":
-        drawn = _take_plainly(parameters, rows, level, steps, generator)
+        drawn = _take_plainly(parameters, rows, level, steps, None if rounded else generator)
         return drawn, SampleRows(
             feature=anchors.feature.index_select(0, sample),
             log_scaling=anchors.log_scaling.index_select(0, sample),
@@ -91,7 +96,7 @@ def take_rows(
     seed = torch.randint(2**62, (1,), generator=generator)
     words = seed.numpy().view(np.uint32)
     feature, scaling, offsets, mask, *plain = _TakeRows.apply(  # type: ignore[no-untyped-call]
-        *parameters, steps, rows, sample, level, words, pool
+        *parameters, steps, rows, sample, level, words, rounded, pool
     )
     return (
         AnchorRows(feature=feature, scaling=scaling, offsets=offsets, mask=mask),
@@ -104,20 +109,27 @@ def _take_plainly(
     rows: Tensor,
     level: int,
     steps: Tensor | None,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
 ) -> AnchorRows:
-    """The readable twin of the kernel, and the path for accelerators."""
+    """The readable twin of the kernel, and the path for accelerators; no generator: round."""
     feature, log_scaling, offsets, logits = (p.index_select(0, rows) for p in parameters)
     scaling, mask = log_scaling.exp(), soft_gaussian_mask(logits, level)
     if steps is not None:
-        sizes = [feature.shape[1], 6, 3 * offsets.shape[1]]
-        shape = (len(rows), sum(sizes))
-        noise = torch.rand(shape, generator=generator, device=feature.device) - 0.5
         widths = steps.split_with_sizes([1, 1, 1], 1)
-        parts = [n * s for n, s in zip(noise.split_with_sizes(sizes, 1), widths, strict=True)]
-        feature, scaling = feature + parts[0], scaling + parts[1]
-        offsets = offsets + parts[2].view_as(offsets)
+        feature = _quantized(feature, widths[0], generator)
+        scaling = _quantized(scaling, widths[1], generator)
+        offsets = _quantized(offsets.flatten(1), widths[2], generator).view_as(offsets)
     return AnchorRows(feature=feature, scaling=scaling, offsets=offsets, mask=mask)
+
+
+def _quantized(values: Tensor, step: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Add noise of width `step`, or round without a generator."""
+    if generator is None:
+        scaled = (values / step).detach()
+        return values + (scaled.round() - scaled) * step
+    return (
+        values + (torch.rand(values.shape, generator=generator, device=values.device) - 0.5) * step
+    )
 
 
 class _TakeRows(torch.autograd.Function):
@@ -135,6 +147,7 @@ class _TakeRows(torch.autograd.Function):
         sample: Tensor,
         level: int,
         seed: npt.NDArray[np.uint32],
+        rounded: bool,
         pool: KernelPool,
     ) -> tuple[Tensor, ...]:
         count, size = len(rows), offsets.shape[1]
@@ -146,16 +159,19 @@ class _TakeRows(torch.autograd.Function):
             torch.empty(count, size),
         )
         slopes = np.empty((count, size), np.float32)
+        width = feature.shape[1] + 6 + 3 * size
+        kept = rounded and steps is not None
+        errors = np.empty((count, width) if kept else (0, 0), np.float32)
         arrays = (
             *(_array(p) for p in (feature, log_scaling, offsets.flatten(1), logits)),
-            *(rows.numpy(), level, MASK_THRESHOLD, _array(widths), seed),
+            *(rows.numpy(), level, MASK_THRESHOLD, _array(widths), seed, errors),
             *(o.flatten(1).numpy() for o in outputs),
             slopes,
         )
         pool.run(kernels.take_rows, [(a, b, *arrays) for a, b in _ranges(count)])
         ctx.save_for_backward(log_scaling, logits, rows, sample)
         ctx.level, ctx.seed, ctx.pool = level, seed, pool
-        ctx.slopes, ctx.noisy = slopes, steps is not None
+        ctx.slopes, ctx.errors, ctx.noisy = slopes, errors, steps is not None
         plain = (p.index_select(0, sample) for p in (feature, log_scaling, offsets, logits))
         return *outputs, *plain
 
@@ -179,12 +195,13 @@ class _TakeRows(torch.autograd.Function):
         )
         outputs = (out[0].numpy(), out[1].numpy(), out[2].flatten(1).numpy(), out[3].numpy())
         shared = (_array(log_scaling), _array(logits), ctx.level, ctx.seed)
-        given = (rows.numpy(), tuple(arrays[:4]), ctx.slopes, sample.numpy(), tuple(arrays[4:]))
+        drawn = (rows.numpy(), tuple(arrays[:4]), ctx.slopes, ctx.errors)
+        given = (*drawn, sample.numpy(), tuple(arrays[4:]))
         ctx.pool.run(
             kernels.spread_gradients,
             [(a, b, *shared, *given, v_steps.numpy(), outputs) for a, b in _ranges(size)],
         )
-        return *out, v_steps if ctx.noisy else None, None, None, None, None, None
+        return *out, v_steps if ctx.noisy else None, *(None,) * 6
 
 
 def _array(tensor: Tensor) -> npt.NDArray[np.float32]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..config import LearningRateConfig, TrainingConfig
 
-__all__ = ["Clock", "learning_rates", "log_linear"]
+__all__ = ["Clock", "image_scale", "learning_rates", "log_linear"]
 
 TYPICAL_EXTENT = 5.0
 """Offsets and mask logits have no unit, yet the published rates are multiplied by the scene's
@@ -62,6 +62,11 @@ class Clock:
         self.progress = min(self.progress + self.step, 1.0)
         self.iteration += 1
         self.elapsed += seconds
+
+
+def image_scale(config: TrainingConfig, progress: float) -> float:
+    """Return the part of their size at which images are drawn at `progress`."""
+    return config.first_scale if progress < config.full_size_from else 1.0
 
 
 def log_linear(first: float, last: float, progress: float) -> float:

@@ -21,7 +21,7 @@ from .checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from .memory import memory_in_use_mb
 from .preview import held_out_psnr, write_preview
 from .run_info import RunInfo, load_run_info, save_run_info
-from .schedule import Clock
+from .schedule import Clock, image_scale
 from .trainer import IterationResult, Trainer
 from .view_sampler import ViewSampler
 
@@ -135,7 +135,8 @@ class _Session:
     def iterate(self) -> None:
         """Run one iteration and whatever is due after it."""
         before = self.clock.progress
-        view = self.sampler.draw(self.trainer.order_generator)
+        scale = image_scale(self.config.training, before)
+        view = self.sampler.draw(self.trainer.order_generator, scale)
         result = self.trainer.iterate(view, self.clock)
         self._check_finite(result)
         self._average(result)

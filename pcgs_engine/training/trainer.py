@@ -133,10 +133,9 @@ class Trainer:
             self.hash_grid.set_box(*self._box())
             self.box_is_final = True
             self.anchors_changed()
-        levels = self.config.model.num_levels
-        level = int(torch.randint(1, levels + 1, (1,), generator=self.order_generator))
+        level = self._draw_level()
         collecting = training.growth.statistics_start <= progress < training.growth.stop
-        sample = self._sample(with_rate)
+        sample = self._sample(with_rate and clock.iteration % training.rate.interval == 0)
         drawn = self._draw(view, level, progress, sample, track=collecting)
         image_loss = self._image_loss(drawn, view)
         loss, bits = image_loss, 0.0
@@ -156,6 +155,14 @@ class Trainer:
             bits_per_anchor=bits,
             gaussians=len(drawn.derived.slots),
         )
+
+    def _draw_level(self) -> int:
+        levels = self.config.model.num_levels
+        shares = self.config.training.rate.level_shares
+        if not shares:
+            return int(torch.randint(1, levels + 1, (1,), generator=self.order_generator))
+        weights = torch.tensor(shares)
+        return 1 + int(torch.multinomial(weights, 1, generator=self.order_generator))
 
     def _sample(self, with_rate: bool) -> Tensor:
         """Draw the anchors of the rate term, ascending; none without it."""
@@ -180,9 +187,13 @@ class Trainer:
         grid, sample_grid = None, None
         if progress >= rate.start:
             both = self.hash_grid.forward_prepared(self._lookup, torch.cat([rows, sample]))
-            grid, sample_grid = both.split_with_sizes([len(rows), len(sample)])
+            grid, own = both.split_with_sizes([len(rows), len(sample)])
+            sample_grid = own if len(sample) else None
         steps = self._noise_steps(len(rows), grid, level, progress)
-        values, sampled = take_rows(anchors, rows, sample, used, steps, self.generator, self._pool)
+        values, sampled = take_rows(
+            anchors, rows, sample, used, steps, self.generator, self._pool,
+            rounded=progress >= rate.rounding_start,
+        )  # fmt: skip
         centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=self.device)
         derived = derive_gaussians(
             self.head,
@@ -231,7 +242,7 @@ class Trainer:
         )
         scalars = len(self.anchors) * (model.feature_dim + 6 + 3 * model.num_offsets)
         total = estimate.per_scalar + self.hash_grid.bits() / scalars
-        return rate.weights[level - 1] * total, estimate.per_anchor
+        return rate.interval * rate.weights[level - 1] * total, estimate.per_anchor
 
     def _collect(self, drawn: _Drawn) -> None:
         gradient = drawn.output.means2d.grad

@@ -1,5 +1,6 @@
 """Training views in random order without replacement, as tensors (facts §1.4)."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -50,9 +51,17 @@ class ViewSampler:
         self.order = torch.empty(0, dtype=torch.int64)
         """Views still to be drawn in this round; saved in checkpoints."""
 
-    def draw(self, generator: torch.Generator) -> TrainingView:
-        """Return the next view; `generator` must live on the CPU."""
+    def draw(self, generator: torch.Generator, scale: float = 1.0) -> TrainingView:
+        """Return the next view at `scale` of its size; `generator` must live on the CPU."""
         if not len(self.order):
             self.order = torch.randperm(len(self._views), generator=generator)
         index, self.order = int(self.order[0]), self.order[1:]
-        return load_view(self._store, self._views[index], self._device)
+        return load_view(self._store, _scaled(self._views[index], scale), self._device)
+
+
+def _scaled(view: View, scale: float) -> View:
+    if scale == 1.0:
+        return view
+    camera = view.camera
+    width, height = max(1, round(camera.width * scale)), max(1, round(camera.height * scale))
+    return dataclasses.replace(view, camera=camera.resized(width, height))

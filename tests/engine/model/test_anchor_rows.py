@@ -89,3 +89,30 @@ def test_noise_of_the_same_generator_state_is_the_same_for_any_number_of_threads
         assert torch.equal(found, wanted)
     other = run(2, steps, None)[0]
     assert not torch.equal(one[0].feature, other.feature)
+
+
+def run_rounded(steps, pool):
+    """Return drawn rows, clean rows and the steps' gradient, of anchors rounded at level 2."""
+    generator = torch.Generator().manual_seed(9)
+    rows = pick(2, 200)
+    drawn, _ = take_rows(
+        build_anchors(), rows, rows[:0], 2, steps, generator, pool, rounded=True
+    )  # fmt: skip
+    clean, _ = take_rows(build_anchors(), rows, rows[:0], 2, None, generator, pool)
+    draws = torch.Generator().manual_seed(4)
+    weights = {n: torch.randn(getattr(drawn, n).shape, generator=draws) for n in DRAWN[:3]}
+    sum((getattr(drawn, n) * w).sum() for n, w in weights.items()).backward()
+    return drawn, clean, weights
+
+
+@pytest.mark.parametrize("pool", [None, KernelPool(2)])
+def test_rounded_rows_are_multiples_of_their_steps_and_steps_learn_from_the_error(pool):
+    steps = torch.tensor([0.5, 0.01, 2.0]).repeat(200, 1).requires_grad_()
+    drawn, clean, weights = run_rounded(steps, pool)
+    for column, (name, weight) in enumerate(weights.items()):
+        width = float(steps.detach()[0, column])
+        index = (getattr(clean, name) / width).detach().round()
+        torch.testing.assert_close(getattr(drawn, name), index * width)
+        error = (getattr(drawn, name) - getattr(clean, name)).detach() / width
+        wanted = (error * weight).flatten(1).sum(dim=1)
+        torch.testing.assert_close(steps.grad[:, column], wanted, rtol=1e-3, atol=1e-3)
