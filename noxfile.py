@@ -80,16 +80,29 @@ def blender(session):
     PCGS_BLENDER_GUI names a folder of Blenders made before; else they are made in build/blender.
     """
     session.install("-e", ".[train,native,dev]")
+    screenshots = str(Path("build", "screenshots").resolve())
+    environment = {**_gui_blenders(session, "trixie", "sid"), "PCGS_SCREENSHOTS": screenshots}
+    _test_addon(session, "tests/blender", env=environment)
+
+
+@nox.session(python="3.11")
+def screenshots(session):
+    """Make the pictures of the user guide anew, after `nox -s demo` (as `blender`)."""
+    session.install("-e", ".[train,native,dev]")
+    pictures = "tests/blender/user_guide_pictures.py"
+    _test_addon(session, pictures, env=_gui_blenders(session, "trixie"))
+
+
+def _gui_blenders(session, *suites):
+    """Make the Blenders where none are given; returns the environment that names them."""
     given = os.environ.get("PCGS_BLENDER_GUI")
     roots = Path(given) if given else Path("build", "blender").resolve()
-    for suite in () if given else ("trixie", "sid"):
+    for suite in () if given else suites:
         setup = ("bash", "tests/blender/gui/setup_blender.sh", suite, str(roots / suite))
         # sid moves and is broken on some days: its tests then skip with that reason.
         codes = [0] if suite == "trixie" else [*range(256)]
         session.run(*setup, external=True, success_codes=codes)
-    screenshots = str(Path("build", "screenshots").resolve())
-    environment = {"PCGS_BLENDER_GUI": str(roots), "PCGS_SCREENSHOTS": screenshots}
-    _test_addon(session, "tests/blender", env=environment)
+    return {"PCGS_BLENDER_GUI": str(roots)}
 
 
 def _test_in_bpy(session, version):

@@ -1,7 +1,7 @@
 """PCGS for Blender: registers the parts of the add-on, nothing else.
 
 Every part is a package or module with `CLASSES` and, where it keeps handlers, menus or timers,
-`register()` and `unregister()`.
+`register()` and `unregister()`. After the last of them `unload` lets go of files and modules.
 """
 
 import contextlib
@@ -9,9 +9,18 @@ from types import ModuleType
 
 import bpy
 
-from . import objects, operators, panels, preferences, properties, render, viewport
-from .engine import session
-from .setup import session as setup_session
+from .unload import forget_modules, let_go, missing_package
+
+try:
+    from . import objects, operators, panels, preferences, properties, render, viewport
+    from .engine import session
+    from .setup import session as setup_session
+except ModuleNotFoundError as error:
+    forget_modules()  # what did import must not meet the files of another zip
+    reason = missing_package(error)
+    if reason is None:
+        raise
+    raise reason from None
 
 PARTS: tuple[ModuleType, ...] = (
     properties,
@@ -47,3 +56,4 @@ def unregister() -> None:
             part.unregister()
         for cls in reversed(part.CLASSES):
             bpy.utils.unregister_class(cls)
+    let_go()

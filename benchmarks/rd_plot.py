@@ -29,7 +29,7 @@ def draw_curves(scenes: dict[str, dict[str, list[tuple[float, float]]]], path: P
                 sizes, qualities = zip(*points, strict=True)
                 panel.plot([s / 1000 for s in sizes], qualities, line, marker=".", color=color,
                            label=label)  # fmt: skip
-        ends = curves.get("levels", [])
+        ends = curves.get("progressive levels", [])
         panel.plot([s / 1000 for s, _ in ends], [q for _, q in ends], "o", color="#0969da",
                    markersize=9, markerfacecolor="white", markeredgewidth=1.8)  # fmt: skip
         for peer, marker in PEERS.items():

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 __all__ = ["SINGLE_WEIGHTS", "Variant", "variants"]
 
-SINGLE_WEIGHTS = (64e-3, 16e-3, 4e-3, 1e-3)
-"""λ of the single-rate trainings: the preview preset's ladder and one step below it."""
+SINGLE_WEIGHTS = (16e-3, 4e-3, 1e-3)
+"""λ of the single-rate trainings: the preview preset's ladder."""
+FOUR_WEIGHTS = (*SINGLE_WEIGHTS, 0.25e-3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,16 @@ def variants(names: list[str]) -> list[Variant]:
     """Return the trainings behind the named curves: `progressive`, `neural`, `single`, `3dgs`."""
     known = {
         "progressive": [Variant(name="progressive", curve="progressive", settings={})],
+        "four levels": [
+            Variant(
+                name="four_levels",
+                curve="four levels",
+                settings={
+                    "model": {"num_levels": 4},
+                    "training": {"rate": {"weights": FOUR_WEIGHTS}},
+                },
+            )
+        ],
         "neural": [
             Variant(name="neural", curve="neural", settings={"model": {"head": "neural"}}),
         ],

@@ -75,13 +75,11 @@ def scan_images(folder: Path, python: Path, *, own_site: bool, max_size: int = 1
     """
     with tempfile.TemporaryDirectory(prefix="pcgs-scan-") as temporary:
         arrays = Path(temporary) / "scene.npz"
-        answer = run_script(
-            python,
-            SCRIPT,
-            [str(folder), str(arrays), str(max_size)],
-            own_site=own_site,
-            timeout=SCAN_SECONDS,
-        )
+        arguments = [str(folder), str(arrays), str(max_size)]
+        try:
+            answer = run_script(python, SCRIPT, arguments, own_site=own_site, timeout=SCAN_SECONDS)
+        except ScriptError as error:
+            raise ScriptError(f"{error}; press Check Engine in the add-on's preferences") from error
         if "error" in answer:
             raise ScriptError(str(answer["error"]))
         with np.load(arrays, allow_pickle=False) as loaded:
@@ -94,7 +92,7 @@ def _scene_scan(
     images, names = answer["images"], answer["names"]
     warnings = answer["warnings"]
     if not (isinstance(images, list) and isinstance(names, list) and isinstance(warnings, list)):
-        raise ScriptError("the engine gave no list of images; check its environment")
+        raise ScriptError("the engine gave no list of images; set the training engine up again")
     views = [
         ScannedView(
             name=name,

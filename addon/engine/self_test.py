@@ -23,9 +23,10 @@ def with_self_test(report: EnvironmentReport, *, device: str, threads: int) -> E
     try:
         found = run_command(candidate.python, arguments, own_site=candidate.chosen, timeout=SECONDS)
     except (EngineStartError, ScriptError) as error:
-        return dataclasses.replace(
-            report, problem=f"the self-test failed: {error}; set the engine up again"
-        )
+        advice = "set the engine up again"
+        if device == "cuda":
+            advice = "or choose CPU as Device in the add-on's preferences"
+        return dataclasses.replace(report, problem=f"the self-test failed: {error}; {advice}")
     speed = (
         f"{found['backend']}: {found['forward_ms']:.0f} ms a picture of 20,000 splats, "
         f"{found['backward_ms']:.0f} ms its gradients; decoder: {found['entropy']}"

@@ -312,8 +312,9 @@ class SplatFile:
 
     def _damage(self, text: str) -> str:
         ready = self.levels_ready
-        usable = f"levels up to {ready} are shown" if ready else "nothing can be shown"
-        return f"{text}; {usable}, fetch the file again for the rest" if ready else text
+        if not ready:
+            return text
+        return f"{text}; levels up to {ready} are shown, fetch the file again for the rest"
 
 
 def _missing_message(source: ByteSource) -> str:

@@ -48,7 +48,7 @@ class PCGS_OT_export_pcgs(bpy.types.Operator, ExportHelper):
         max=LEVEL_MAX,
     )
     megabytes: FloatProperty(
-        name="Largest Size (MB)",
+        name="Size (MB)",
         description="Largest size of the file; 1 MB is a million bytes",
         default=1.0,
         min=0.001,
@@ -103,7 +103,8 @@ class PCGS_OT_export_pcgs(bpy.types.Operator, ExportHelper):
             return {"CANCELLED"}
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self.report({"ERROR"}, f"{file.source.identity}: cannot be read ({reason})")
+            text = f"{file.source.identity}: cannot be read ({reason}); use Find File"
+            self.report({"ERROR"}, text)
             return {"CANCELLED"}
         self.report({"INFO"}, f"{size_text(len(data))} written to {path}")
         return {"FINISHED"}

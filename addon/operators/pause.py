@@ -4,6 +4,7 @@ import bpy
 
 from .. import ids
 from ..engine.registry import engine_registry
+from .running_job import needs_running_job
 
 __all__ = ["CLASSES"]
 
@@ -18,10 +19,7 @@ class PCGS_OT_pause(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a running job."""
-        if engine_registry.running_job is None:
-            cls.poll_message_set("No training is running")
-            return False
-        return True
+        return needs_running_job(cls)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask; the panel tells when it is done."""

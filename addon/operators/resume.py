@@ -7,6 +7,7 @@ from ..engine.registry import engine_registry
 from ..engine.requests import refresh_run, start_job
 from ..engine.session import start_polling
 from .job_report import report_end
+from .running_job import needs_no_running_job
 
 __all__ = ["CLASSES"]
 
@@ -22,8 +23,7 @@ class PCGS_OT_resume(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an unfinished run; one job at a time."""
-        if engine_registry.running_job is not None:
-            cls.poll_message_set("A training is running")
+        if not needs_no_running_job(cls):
             return False
         if engine_registry.run is None or not engine_registry.run.resumable:
             cls.poll_message_set("There is no unfinished run of these images; press Train")

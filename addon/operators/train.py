@@ -7,6 +7,7 @@ from ..engine.registry import engine_registry
 from ..engine.requests import image_folder, start_job
 from ..engine.session import start_polling
 from .job_report import report_end
+from .running_job import needs_no_running_job
 
 __all__ = ["CLASSES"]
 
@@ -25,8 +26,7 @@ class PCGS_OT_train(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a folder that is there; one job at a time."""
-        if engine_registry.running_job is not None:
-            cls.poll_message_set("A training is running")
+        if not needs_no_running_job(cls):
             return False
         if image_folder(context.scene) is None:
             cls.poll_message_set("Choose a folder of posed images in step 1")

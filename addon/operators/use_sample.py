@@ -6,7 +6,7 @@ from pcgs_engine.errors import PcgsError
 from pcgs_engine.sample import sample_path
 
 from .. import ids
-from ..engine.registry import engine_registry
+from .running_job import needs_no_running_job
 
 __all__ = ["CLASSES"]
 
@@ -22,10 +22,7 @@ class PCGS_OT_use_sample(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Not while a job uses the folder that is set."""
-        if engine_registry.running_job is not None:
-            cls.poll_message_set("A training is running")
-            return False
-        return True
+        return needs_no_running_job(cls)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the folder."""

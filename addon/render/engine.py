@@ -124,7 +124,7 @@ class _SplatEngine:
             pictures = self._pictures(instances, frame, nothing, with_whole=False)
             return to_linear(pictures.front)
         if not isinstance(self._base, BasePicture):
-            raise self._base or BasePictureError("the scene's own picture is missing")
+            raise self._base or BasePictureError("the scene's own picture is missing; render again")
         base = _base_part(self._base, frame)
         film = job.scene.render.film_transparent
         occluder = occluder_of(base, transparent_film=film)

@@ -16,9 +16,9 @@ def render_warnings(scene: bpy.types.Scene) -> list[str]:
         found.append("Compositing is off (Output > Post Processing): no splats are shown")
     camera = scene.camera
     if camera is None:
-        found.append("The scene has no camera")
+        found.append("The scene has no camera: add one")
     elif camera.type == "CAMERA" and camera.data.type == "PANO":
-        found.append("Panoramic cameras show no splats")
+        found.append("Panoramic cameras show no splats: choose perspective or orthographic")
     elif camera.type == "CAMERA" and camera.data.dof.use_dof:
         found.append("Splats stay sharp: depth of field does not blur them")
     if render.use_motion_blur:

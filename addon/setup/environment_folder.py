@@ -27,6 +27,8 @@ __all__ = [
 STALE_SECONDS = 60.0
 """A part folder whose owner has not touched it for so long has been left by a crash."""
 NOTE = "pcgs-setup.json"
+KEPT_PROGRAMS = ("python", "ninja")
+"""Ninja names no folder; gsplat compiles itself with it."""
 
 
 class EnvironmentBusyError(Exception):
@@ -172,5 +174,5 @@ def _drop_scripts(environment: Path) -> None:
     """Remove programs that name the folder the environment was made in; the Python does not."""
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
     for path in scripts.iterdir():
-        if not path.name.startswith("python"):
+        if not path.name.startswith(KEPT_PROGRAMS):
             path.unlink()

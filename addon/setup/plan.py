@@ -39,6 +39,11 @@ class SetupPlan:
     """Why it cannot be done, and the next step; empty where it can."""
 
     @property
+    def lacking(self) -> bool:
+        """Whether the wheel folder has not all that this build needs."""
+        return bool(self.source.missing(self.packages))
+
+    @property
     def packages(self) -> tuple[LockedPackage, ...]:
         """Packages whose hash the add-on knows."""
         return self.build.packages
@@ -121,10 +126,13 @@ def _notes(build: BuildChoice, driver: Driver | None) -> list[str]:
         notes.append(build.reason)
     elif driver is not None and build.cuda:
         notes.append(f"{driver.gpu} with driver {driver.version} was found")
-    if build.cuda and driver is not None and not driver.fault:
+    if build.cuda and build.compiled_gsplat is not None:
+        notes.append(f"gsplat {build.compiled_gsplat.version} draws on the GPU without a compiler")
+    elif build.cuda and driver is not None and not driver.fault:
         notes.append(
             "to draw on the GPU gsplat compiles itself at first use: that needs CUDA's compiler "
-            "(nvcc) and a C++ compiler; without them training runs on the CPU"
+            "(nvcc) and a C++ compiler, or a gsplat wheel compiled for this torch in the Wheel "
+            "Folder; without them training runs on the CPU"
         )
     for wheel in build.unchecked:
         told = f", SHA-256 {wheel.sha256[:16]}..." if wheel.sha256 else ""

@@ -12,7 +12,7 @@ from .plan import SetupPlan, make_plan
 from .registry import setup_registry
 from .setup_job import SetupJob
 from .torch_build import TorchBuild
-from .wheel_source import WheelSource
+from .wheel_source import OWN_WHEELS, WheelSource
 
 __all__ = ["busy_reason", "environment_folder", "plan_setup", "start_setup"]
 
@@ -40,13 +40,8 @@ def plan_setup(
     fault = python_fault()
     if fault:
         return fault
-    wanted_by_user = preferences(context)
-    folder = wanted_by_user.wheel_folder
-    source = WheelSource(
-        index=wanted_by_user.package_index.strip(),
-        folder=Path(bpy.path.abspath(folder)) if folder else None,
-    )
-    try:
+
+    def plan_from(source: WheelSource) -> SetupPlan:
         return make_plan(
             machine=this_machine(),
             driver=driver,
@@ -56,6 +51,18 @@ def plan_setup(
             blender_python=blender_python(),
             online=bpy.app.online_access,
         )
+
+    chosen = preferences(context)
+    index, folder = chosen.package_index.strip(), chosen.wheel_folder
+    try:
+        if folder:
+            return plan_from(WheelSource(index=index, folder=Path(bpy.path.abspath(folder))))
+        if OWN_WHEELS.is_dir():
+            plan = plan_from(WheelSource(folder=OWN_WHEELS))
+            if not plan.lacking:
+                return plan
+            # They are for another Python or have no CUDA: what this choice needs is downloaded.
+        return plan_from(WheelSource(index=index))
     except (OSError, ValueError) as error:
         return str(error)
 

@@ -3,9 +3,11 @@
 The package index has one build a platform: CPU for Windows and macOS, CUDA for Linux (it also runs
 without a GPU, but brings gigabytes). The other ones are "local versions" such as 2.13.0+cpu, kept
 elsewhere by torch's makers: they cannot be in engine.lock, so they are taken from a wheel folder
-or an index that the user names, and said to be unchecked.
+or an index that the user names, and said to be unchecked. So is a gsplat that was compiled for this
+torch (`build_addon.py gsplat`), which a wheel folder may have.
 """
 
+import dataclasses
 import enum
 import hashlib
 from dataclasses import dataclass
@@ -13,12 +15,14 @@ from pathlib import Path
 
 from .engine_lock import LockedPackage
 from .machine import Driver, Machine
-from .wheel_source import WheelSource
+from .wheel_source import OWN_WHEELS, WheelSource
 
 __all__ = ["BuildChoice", "TorchBuild", "UncheckedWheel", "choose_build"]
 
 CUDA_LABEL = "cu130"
 """Torch's name for the CUDA that engine.lock and the oldest driver stand for."""
+WHEEL_PLATFORMS = {"linux-x64": "linux*_x86_64", "windows-x64": "win_amd64"}
+"""Blender's name: pattern of the platform in a wheel's name, where gsplat can be compiled."""
 
 
 class TorchBuild(enum.Enum):
@@ -31,7 +35,7 @@ class TorchBuild(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncheckedWheel:
-    """A build of torch that engine.lock has no hash of."""
+    """A build of torch or gsplat that engine.lock has no hash of."""
 
     name: str
     version: str
@@ -59,6 +63,11 @@ class BuildChoice:
     reason: str = ""
     """Why it is this build, where that is not what one would expect."""
 
+    @property
+    def compiled_gsplat(self) -> UncheckedWheel | None:
+        """The gsplat that needs no compiler."""
+        return next((wheel for wheel in self.unchecked if wheel.name == "gsplat"), None)
+
 
 def choose_build(
     wanted: TorchBuild,
@@ -68,6 +77,17 @@ def choose_build(
     source: WheelSource,
 ) -> BuildChoice:
     """Choose; always something that can train, on the CPU if need be."""
+    choice = _torch_choice(wanted, locked, machine, driver, source)
+    return _with_compiled_gsplat(choice, machine, source) if choice.cuda else choice
+
+
+def _torch_choice(
+    wanted: TorchBuild,
+    locked: tuple[LockedPackage, ...],
+    machine: Machine,
+    driver: Driver | None,
+    source: WheelSource,
+) -> BuildChoice:
     plain = tuple(package for package in locked if not package.cuda_only)
     if machine.platform.startswith("macos"):
         return BuildChoice(cuda=False, packages=plain)
@@ -102,6 +122,8 @@ def _linux_build(
     special = _local_build(plain, "cpu", machine, source)
     if not no_gpu and wanted is TorchBuild.AUTO and _only_in_folder(special, locked, source):
         no_gpu = f"{source} has only the CPU build of torch"
+        if source.folder == OWN_WHEELS:
+            no_gpu += "; choose NVIDIA GPU to download the one with CUDA"
     if not no_gpu:
         return BuildChoice(cuda=True, packages=locked)
     if special is not None:
@@ -140,14 +162,41 @@ def _local_build(
         if not source.index:
             return None  # pip's own index takes no local versions
         return UncheckedWheel(name="torch", version=version, path=None, size=0, sha256="")
-    tag = "cp" + machine.python.replace(".", "")
+    tag = _python_tag(machine)
     path = source.find(f"torch-{version}-{tag}-{tag}-*.whl")
+    return None if path is None else _unchecked("torch", version, path)
+
+
+def _with_compiled_gsplat(
+    choice: BuildChoice, machine: Machine, source: WheelSource
+) -> BuildChoice:
+    """Take the wheel folder's gsplat for this torch and Python instead of the one in source."""
+    locked = next((package for package in choice.packages if package.name == "gsplat"), None)
+    items = (*choice.packages, *choice.unchecked)
+    torch = next(item.version for item in items if item.name == "torch").partition("+")[0]
+    platform, tag = WHEEL_PLATFORMS.get(machine.platform), _python_tag(machine)
+    if locked is None or platform is None:
+        return choice
+    label = f"pt{torch}.{CUDA_LABEL}"
+    path = source.find(f"gsplat-{locked.version}+{label}*-{tag}-{tag}-{platform}.whl")
     if path is None:
-        return None
+        return choice
+    return dataclasses.replace(
+        choice,
+        packages=tuple(package for package in choice.packages if package is not locked),
+        unchecked=(*choice.unchecked, _unchecked("gsplat", path.name.split("-")[1], path)),
+    )
+
+
+def _python_tag(machine: Machine) -> str:
+    return "cp" + machine.python.replace(".", "")
+
+
+def _unchecked(name: str, version: str, path: Path) -> UncheckedWheel:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = path.stat().st_size
-    return UncheckedWheel(name="torch", version=version, path=path, size=size, sha256=digest)
+    return UncheckedWheel(name=name, version=version, path=path, size=size, sha256=digest)
 
 
 def _without_torch(packages: tuple[LockedPackage, ...]) -> tuple[LockedPackage, ...]:

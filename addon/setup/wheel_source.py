@@ -1,11 +1,17 @@
-"""Where wheels come from: the package index pip is set to, one more, or a folder."""
+"""Where wheels come from: the package index pip is set to, one more, or a folder.
+
+The `engine` zips bring a folder of their own (tools/addon_zip/extension_zip.py).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from .engine_lock import LockedPackage
 
-__all__ = ["WheelSource"]
+__all__ = ["OWN_WHEELS", "WheelSource"]
+
+OWN_WHEELS = Path(__file__).parent.parent / "engine_wheels"
+"""In the extension's folder; the viewer zips have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,8 @@ class WheelSource:
     def __str__(self) -> str:
         """As a message names it."""
         if self.folder is not None:
+            if self.folder == OWN_WHEELS:
+                return "the add-on's own wheel folder"
             return f"the wheel folder {self.folder}"
         # Not the address: it may hold a password.
         own = "pip's package index"

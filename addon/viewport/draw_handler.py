@@ -37,7 +37,7 @@ def draw_view() -> None:
         # Blender would print the same traceback at every redraw; once is enough.
         log.error("drawing splats failed", exc_info=True)
         viewport_session.failed = True
-        viewport_session.notice = f"Splats cannot be drawn ({error}). Load the file again"
+        viewport_session.notice = f"Splats cannot be drawn ({error}). Open the .blend again"
 
 
 def paint_view(context: bpy.types.Context) -> None:

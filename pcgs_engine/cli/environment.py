@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 from ..kernels.cache import engine_data_dir, set_kernel_cache_dir
 
@@ -17,13 +19,16 @@ QUIET_THREADS = {
 
 
 def prepare_environment() -> None:
-    """Set what the user has not set: sleeping OpenMP threads and the folder of compiled kernels.
+    """Set sleeping OpenMP threads, this Python's programs and the folder of compiled kernels.
 
     Compiled kernels go to a fresh temporary folder where the data folder cannot be written: slower
     starts, but it works, and no other user can have put anything into it.
     """
     for name, value in QUIET_THREADS.items():
         os.environ.setdefault(name, value)
+    # Where pip puts ninja, which gsplat compiles itself with; the environment is not "activated".
+    programs = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
     folder = engine_data_dir() / "kernels"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)

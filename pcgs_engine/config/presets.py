@@ -77,7 +77,9 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
             max_size=320,
             learning_rates=LearningRateConfig(mask_last=0.002),
             growth=AnchorGrowthConfig(max_anchors=60_000),
-            rate=RateConfig(weights=(16e-3, 4e-3, 1e-3), initial_mask_logit=-3.5),
+            rate=RateConfig(
+                weights=(16e-3, 4e-3, 1e-3), initial_mask_logit=-3.5, initial_mask_increment=-3.5
+            ),
         ),
     )
 

@@ -106,8 +106,9 @@ class RateConfig:
     """3 000 / 30 000: uniform noise of the base steps from here on."""
     start: float = 0.3333
     """10 000 / 30 000: learned steps and the rate term from here on."""
-    rounding_start: float = 1.0
-    """Values are rounded, gradients straight through, instead of noisy from here on."""
+    rounding_start: float = 0.7
+    """Values are rounded, gradients straight through, instead of noisy from here on: the head
+    learns from what decoders will see (docs/experiments.md)."""
     level_shares: tuple[float, ...] = ()
     """How often each level is drawn, in proportion; empty: equally often (the paper's way)."""
     interval: int = 1
@@ -115,6 +116,8 @@ class RateConfig:
     initial_mask_logit: float = 1.0
     """Mask logit of new anchors; a Gaussian is dropped below -4.6. Source: facts §1.1. Short runs
     start near the threshold, see docs/experiments.md."""
+    initial_mask_increment: float = 1.0
+    """Logit whose softplus each later level adds at the start. Source: facts §1.1."""
     sample_fraction: float = 0.05
     """Anchors whose bits are estimated per iteration."""
     progressive_masks: bool = True
@@ -123,6 +126,11 @@ class RateConfig:
     """Off: all levels share one learned step, nothing is refined (ablation)."""
     trinomial: bool = True
     """Off: refinement trits are priced by the mixture instead (ablation)."""
+
+    @property
+    def initial_mask_logits(self) -> tuple[float, ...]:
+        """Logits of a new Gaussian, one per level."""
+        return (self.initial_mask_logit, *(self.initial_mask_increment,) * (len(self.weights) - 1))
 
     def __post_init__(self) -> None:
         """Check ranges.
@@ -145,6 +153,7 @@ class RateConfig:
         if self.level_shares and min(self.level_shares) <= 0.0:
             raise ConfigError(f"level shares are {self.level_shares}, wanted positive numbers")
         check_range(self, "initial_mask_logit", -4.5, 20.0)
+        check_range(self, "initial_mask_increment", -20.0, 20.0)
         check_range(self, "sample_fraction", 0.0, 1.0, open_low=True)
 
 

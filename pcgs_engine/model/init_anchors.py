@@ -52,8 +52,8 @@ def init_anchors(scene: Scene, config: RunConfig) -> Anchors:
         feature=feature,
         log_scaling=log_scaling,
         offsets=offsets,
-        mask_logits=torch.full(
-            (count, model.num_offsets, model.num_levels), config.training.rate.initial_mask_logit
+        mask_logits=torch.tensor(config.training.rate.initial_mask_logits).repeat(
+            count, model.num_offsets, 1
         ),
     )
 

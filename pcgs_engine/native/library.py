@@ -1,13 +1,15 @@
 """The door to the native library: finds, loads and types its functions (plain C ABI, ctypes)."""
 
+import _ctypes
 import ctypes
+import sys
 from functools import cache
 from pathlib import Path
 
 from ..errors import DeviceError
 from .targets import host_target
 
-__all__ = ["LIBRARY_FOLDER", "load_library", "load_native"]
+__all__ = ["LIBRARY_FOLDER", "load_library", "load_native", "unload_native"]
 
 LIBRARY_FOLDER = Path(__file__).parent / "lib"
 ABI = 3
@@ -43,6 +45,21 @@ def load_native() -> ctypes.CDLL:
     if target is None:
         raise DeviceError(f"no native coder for this platform; {REMEDY}")
     return load_library(LIBRARY_FOLDER / target.file_name)
+
+
+def unload_native() -> None:
+    """Let go of the library: Windows neither deletes nor replaces a file that is loaded.
+
+    Nothing may run in it any more, and a decoder made before must not be used again.
+    """
+    if not load_native.cache_info().currsize:
+        return
+    handle = load_native()._handle
+    load_native.cache_clear()
+    if sys.platform == "win32":
+        _ctypes.FreeLibrary(handle)
+    else:
+        _ctypes.dlclose(handle)
 
 
 def load_library(path: Path) -> ctypes.CDLL:

@@ -4,7 +4,11 @@ In: `Gaussians` on the GPU and a `Camera`; out: a `RenderOutput`. Whether gsplat
 until it has drawn something (it may compile itself at first use): see `select`.
 """
 
+import importlib.util
+import shutil
+import sys
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +20,7 @@ from ..scene.camera import Camera
 from .finite import replace_nonfinite
 from .rasterizer import RenderOutput
 
-__all__ = ["CudaRasterizer", "DeviceChoice", "missing_cuda_reason"]
+__all__ = ["CudaRasterizer", "DeviceChoice", "missing_cuda_reason", "missing_kernels_reason"]
 
 NEAR_PLANE = 0.2
 DILATION = 0.3
@@ -37,6 +41,33 @@ def missing_cuda_reason() -> str | None:
     if not torch.cuda.is_available():
         return "torch finds no CUDA device"
     return None
+
+
+def missing_kernels_reason() -> str | None:
+    """Return why gsplat has nothing to run on a GPU; None when it has, or can compile it.
+
+    It comes as source that compiles itself at its first use, or compiled for one torch
+    (`build_addon.py gsplat`).
+    """
+    found = importlib.util.find_spec("gsplat")
+    if found is None or found.origin is None:
+        return "gsplat is not installed"
+    if any(Path(found.origin).parent.glob("csrc*.*")):
+        return None
+    # Delayed: it looks for CUDA as it is imported, and talks about it.
+    from torch.utils import cpp_extension
+
+    compiler = "cl" if sys.platform == "win32" else "c++"
+    missing = [name for name in ("ninja", compiler) if shutil.which(name) is None]
+    if cpp_extension.CUDA_HOME is None:
+        missing.insert(0, "nvcc")
+    if not missing:
+        return None
+    return (
+        f"gsplat is not compiled and cannot compile itself without {' and '.join(missing)}; "
+        f"install the CUDA Toolkit {torch.version.cuda} and a C++ compiler, or a gsplat wheel "
+        f"compiled for torch {torch.__version__}"
+    )
 
 
 class CudaRasterizer:

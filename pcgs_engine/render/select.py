@@ -10,7 +10,12 @@ from ..errors import DeviceError
 from ..model.gaussians import Gaussians
 from ..scene.camera import Camera
 from .cpu_backend import CpuRasterizer
-from .cuda_backend import CudaRasterizer, DeviceChoice, missing_cuda_reason
+from .cuda_backend import (
+    CudaRasterizer,
+    DeviceChoice,
+    missing_cuda_reason,
+    missing_kernels_reason,
+)
 from .rasterizer import Rasterizer
 from .reference_backend import ReferenceRasterizer
 
@@ -59,7 +64,7 @@ def _try_cuda() -> CudaRasterizer | str:
         rasterizer = CudaRasterizer()
         reason = probe_rasterizer(rasterizer)
     except ImportError as error:
-        return f"gsplat cannot be loaded ({_first_line(error)})"
+        return _gsplat_failure("cannot be loaded", error)
     except (
         AttributeError,
         DeviceError,
@@ -69,7 +74,7 @@ def _try_cuda() -> CudaRasterizer | str:
         ValueError,
         subprocess.SubprocessError,
     ) as error:
-        return f"gsplat failed ({_first_line(error)})"
+        return _gsplat_failure("failed", error)
     return rasterizer if reason is None else reason
 
 
@@ -79,6 +84,11 @@ def _proven_cpu(threads: int) -> CpuRasterizer:
     if reason is not None:
         raise DeviceError(f"cpu does not work here: {reason}; reinstall numba")
     return rasterizer
+
+
+def _gsplat_failure(what: str, error: BaseException) -> str:
+    """Return why gsplat does not work: the lack of a compiler, if it is that, before its words."""
+    return missing_kernels_reason() or f"gsplat {what} ({_first_line(error)})"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """Growing and pruning of anchors from screen-space gradients (facts §1.3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,7 +79,7 @@ def adjust_anchors(
     optimizer: ModelOptimizer,
     statistics: GrowthStatistics,
     config: AnchorGrowthConfig,
-    mask_logit: float,
+    mask_logits: Sequence[float],  # of a new Gaussian, one per level
     generator: torch.Generator,
 ) -> None:
     """Grow anchors where Gaussians pull hard, then drop anchors that stay transparent."""
@@ -87,7 +88,7 @@ def adjust_anchors(
     mean = torch.where(judged, statistics.gradient / statistics.offset_seen.clamp_min(1), 0.0)
     old_count = len(anchors)
     for depth in range(config.depth):
-        _grow_at(anchors, optimizer, mean, judged, config, depth, mask_logit, generator)
+        _grow_at(anchors, optimizer, mean, judged, config, depth, mask_logits, generator)
     statistics.gradient[judged] = 0.0
     statistics.offset_seen[judged] = 0.0
     statistics.append_rows(len(anchors) - old_count)
@@ -117,7 +118,7 @@ def _grow_at(
     judged: Tensor,  # [N_old, K]
     config: AnchorGrowthConfig,
     depth: int,
-    mask_logit: float,
+    mask_logits: Sequence[float],  # of a new Gaussian, one per level
     generator: torch.Generator,
 ) -> None:
     cell = config.init_factor // 4**depth
@@ -149,7 +150,7 @@ def _grow_at(
         renumber[chosen] = torch.arange(room, device=group.device)
         cells, group = cells[chosen], renumber[group]
         rows, group = rows[group >= 0], group[group >= 0]
-    _append(anchors, optimizer, cells * cell, rows, group, cell, mask_logit)
+    _append(anchors, optimizer, cells * cell, rows, group, cell, mask_logits)
 
 
 def _new_cells(coarse: Tensor, lattice: Tensor, cell: int) -> tuple[Tensor, Tensor]:
@@ -177,7 +178,7 @@ def _append(
     parents: Tensor,  # [c] anchors of the candidates
     group: Tensor,  # [c] new anchor of each candidate
     cell: int,
-    mask_logit: float,
+    mask_logits: Sequence[float],  # of a new Gaussian, one per level
 ) -> None:
     count, device = len(lattice), lattice.device
     feature = anchors.feature.detach()
@@ -191,7 +192,9 @@ def _append(
             "feature": total / share,
             "log_scaling": size.expand(count, 6).clone(),
             "offsets": feature.new_zeros((count, *anchors.offsets.shape[1:])),
-            "mask_logits": feature.new_full((count, *anchors.mask_logits.shape[1:]), mask_logit),
+            "mask_logits": feature.new_tensor(mask_logits).repeat(
+                count, anchors.mask_logits.shape[1], 1
+            ),
         },
     )
 

@@ -259,8 +259,8 @@ class Trainer:
         changed = drop_masked_anchors(*state)
         pause = growth.pause_start <= progress < growth.pause_end
         if growth.start <= progress < growth.stop and not pause:
-            mask_logit = self.config.training.rate.initial_mask_logit
-            adjust_anchors(*state, growth, mask_logit, self.generator)
+            first = self.config.training.rate.initial_mask_logits
+            adjust_anchors(*state, growth, first, self.generator)
             changed = True
         if changed:
             self.anchors_changed()

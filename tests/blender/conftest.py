@@ -11,8 +11,12 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from bpy_process import BpyUser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
@@ -68,9 +72,27 @@ def addon_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import build_addon
 
     output = tmp_path_factory.mktemp("dist")
-    if build_addon.main(["--output", str(output)]) != 0:
+    if build_addon.main(["--platform", "host", "--output", str(output)]) != 0:
         pytest.fail("build_addon.py failed, see above")
     return next(output.glob("*.zip"))
+
+
+@pytest.fixture(scope="session")
+def newer_addon_zip(addon_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a higher version, of the engine's wheel as well."""
+    from changed_zips import newer_zip
+
+    return newer_zip(addon_zip, tmp_path_factory.mktemp("newer"))
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> "BpyUser":
+    """A user of the bpy module; skips where this Python has none."""
+    from bpy_process import HAS_BPY, BpyUser
+
+    if not HAS_BPY:
+        pytest.skip("this Python has no bpy")
+    return BpyUser(tmp_path / "Zoë und die Vögel 鳥")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 Entries are sorted, times and permissions fixed. Wheels and the extension zip are written here.
 """
 
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,20 +17,32 @@ LEFT_OUT_FOLDERS = {"__pycache__", "lib_sanitized"}
 LEFT_OUT_SUFFIXES = (".pyc", ".pyo", ".nbi", ".nbc")
 
 
-def write_zip(path: Path, content: Mapping[str, bytes]) -> None:
-    """Write `content` to `path`, whole or not at all."""
+def write_zip(path: Path, content: Mapping[str, bytes | Path]) -> None:
+    """Write `content` (bytes, or the file that has them) to `path`, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(fresh, "w") as archive:
-        for name in sorted(content):
-            entry = zipfile.ZipInfo(name, EPOCH)
-            entry.create_system = 3  # Unix, also where this runs on Windows
-            mode = EXECUTABLE if name.endswith(LIBRARY_SUFFIXES) else READABLE
-            entry.external_attr = mode << 16
-            stored = name.endswith(".whl")  # compressed already
-            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content[name], compresslevel=None if stored else 9)
-    fresh.replace(path)
+    try:
+        with zipfile.ZipFile(fresh, "w") as archive:
+            for name in sorted(content):
+                _write_entry(archive, name, content[name])
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes | Path) -> None:
+    entry = zipfile.ZipInfo(name, EPOCH)
+    entry.create_system = 3  # Unix, also where this runs on Windows
+    mode = EXECUTABLE if name.endswith(LIBRARY_SUFFIXES) else READABLE
+    entry.external_attr = mode << 16
+    stored = name.endswith(".whl")  # compressed already
+    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    if isinstance(data, bytes):
+        archive.writestr(entry, data, compresslevel=None if stored else 9)
+        return
+    entry.file_size = data.stat().st_size  # decides between 32 and 64 bits before it is written
+    with data.open("rb") as source, archive.open(entry, "w") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .platforms import PLATFORMS, Platform
 
-__all__ = ["manifest_faults", "staged_manifest"]
+__all__ = ["BLENDERS_OF_PYTHON", "manifest_faults", "staged_manifest"]
 
 KNOWN_KEYS = {
     "schema_version", "id", "version", "name", "tagline", "maintainer", "type", "tags", "license",
@@ -22,6 +22,8 @@ KNOWN_TAGS = {"3D View", "Import-Export", "Render", "Camera", "Object", "Scene"}
 KNOWN_PERMISSIONS = {"files", "network", "clipboard", "camera", "microphone"}
 OLDEST_BLENDER = (4, 2, 0)
 """The first with extensions."""
+BLENDERS_OF_PYTHON = {"3.11": ("4.2.0", "5.1.0"), "3.13": ("5.1.0", "")}
+"""The first Blender with that Python, and the first with a later one; empty: none yet."""
 LONGEST_LINE = 64
 WHEEL_NAME = re.compile(
     r"\./wheels/[A-Za-z0-9_.]+-[A-Za-z0-9_.+!]+-(?P<python>[a-z0-9.]+)-(?P<abi>[a-z0-9_.]+)"
@@ -29,15 +31,38 @@ WHEEL_NAME = re.compile(
 )
 
 
-def staged_manifest(source: str, version: str, platform: Platform, wheels: Sequence[str]) -> str:
-    """Return the manifest of one zip; `wheels` are file names in its `wheels/` folder."""
-    text, count = re.subn(r'(?m)^version = ".*"$', f'version = "{version}"', source)
-    if count != 1:
-        raise ValueError(f"blender_manifest.toml: {count} lines with a version, wanted one")
+def staged_manifest(
+    source: str, version: str, platform: Platform, wheels: Sequence[str], python: str = ""
+) -> str:
+    """Return the manifest of one zip.
+
+    Args:
+        source: the repository's manifest.
+        version: of the zip.
+        platform: it is for.
+        wheels: file names in its `wheels/` folder.
+        python: version of the only Python it is for; empty: any.
+
+    Raises:
+        ValueError: the repository's manifest has not the lines that are changed.
+    """
+    text = _replaced(source, "version", version)
     lists = f"platforms = {_array([platform.name])}\nwheels = "
     lists += _array([f"./wheels/{name}" for name in sorted(wheels)]) + "\n"
+    if python:
+        # So that Blender itself refuses the zip of the other Python, and says why.
+        first, after = BLENDERS_OF_PYTHON[python]
+        text = _replaced(text, "blender_version_min", first)
+        lists = (f'blender_version_max = "{after}"\n' if after else "") + lists
     head, bracket, tables = text.partition("\n[")
     return f"{head.rstrip()}\n{lists}{bracket}{tables}"
+
+
+def _replaced(text: str, key: str, value: str) -> str:
+    text, count = re.subn(rf'(?m)^{key} = ".*"$', f'{key} = "{value}"', text)
+    if count != 1:
+        raise ValueError(f"blender_manifest.toml: {count} lines with {key}, wanted one")
+    return text
 
 
 def _array(items: Sequence[str]) -> str:
@@ -84,18 +109,18 @@ def _wheel_faults(fields: dict[str, Any], files: Sequence[str]) -> Iterator[str]
     if len(platforms) != len(fields["platforms"]) or not platforms:
         yield f"platforms {fields['platforms']}: wanted some of {sorted(known)}"
     for wheel in fields["wheels"]:
-        name = WHEEL_NAME.fullmatch(wheel)
-        if name is None:
+        tags = WHEEL_NAME.fullmatch(wheel)
+        if tags is None:
             yield f"wheel {wheel}: wanted ./wheels/NAME-VERSION-PYTHON-ABI-PLATFORM.whl"
             continue
         if str(PurePosixPath(wheel)) not in files:
             yield f"wheel {wheel}: is not in the zip"
         fitting = {"any", *(platform.wheel_tag for platform in platforms)}
-        if name["platform"] not in fitting:
-            yield f"wheel {wheel}: is for {name['platform']}, wanted {sorted(fitting)}"
-        if not (name["python"].startswith("py3") or name["abi"] == "abi3"):
+        if tags["platform"] not in fitting:
+            yield f"wheel {wheel}: is for {tags['platform']}, wanted {sorted(fitting)}"
+        if not (tags["python"].startswith("py3") or tags["abi"] == "abi3"):
             yield f"wheel {wheel}: serves one Python version only, Blenders have 3.11 to 3.14"
     listed = {str(PurePosixPath(wheel)) for wheel in fields["wheels"]}
     for name in files:
-        if name.endswith(".whl") and name not in listed:
+        if re.fullmatch(r"wheels/.*\.whl", name) and name not in listed:
             yield f"{name}: is in the zip and not in the manifest"

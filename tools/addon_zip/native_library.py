@@ -4,62 +4,91 @@ Compiled from a copy of the sources, so neither the tree nor a library in use is
 """
 
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
-import venv
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from .platforms import Platform
+from .private_tool import private_python
 
-__all__ = ["build_native_library"]
+__all__ = ["NativeBuild", "build_native_library", "compiled_in"]
+
+RUNTIME = "Zig compiler runtime"
+PARTS = {
+    RUNTIME: ("MIT", "LICENSE"),
+    "mingw-w64 runtime": ("ZPL-2.1 and public domain", "lib/libc/mingw/COPYING"),
+}
+"""What the compiler may link in: its licence and the text's place in the ziglang package."""
+FIND_COMPILER = (
+    "import importlib.metadata as m; print(m.distribution('ziglang').locate_file('ziglang'))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeBuild:
+    """A compiled library."""
+
+    path: Path
+    licences: Mapping[str, bytes]
+    """Texts of what the compiler has linked in, by the names of `compiled_in`."""
+
+
+def compiled_in(platform: str) -> dict[str, str]:
+    """Return what the library holds besides our code, with its licence."""
+    names = list(PARTS) if platform.startswith("windows") else [RUNTIME]
+    return {name: PARTS[name][0] for name in names}
 
 
 def build_native_library(
-    repository: Path, platform: Platform, scratch: Path, tools: Path
-) -> Path:  # fmt: skip
-    """Compile for `platform` in the empty folder `scratch`; returns the library's path.
+    repository: Path, platform: Platform, scratch: Path, tools: Path, wheels: tuple[Path, ...] = ()
+) -> NativeBuild:
+    """Compile for `platform` in the empty folder `scratch`.
 
-    Where this Python has not the pinned compiler it is installed below `tools`, once.
+    Where this Python has not the pinned compiler it is installed below `tools`, once, from the
+    package index or `wheels`.
 
     Raises:
-        subprocess.CalledProcessError: the compiler could not be installed, or failed.
+        DownloadError: the compiler could not be had.
+        ValueError: it failed; the text is its own.
     """
     source, copy = repository / "pcgs_engine", scratch / "pcgs_engine"
     leave_out = shutil.ignore_patterns("lib", "lib_sanitized", "__pycache__")
     shutil.copytree(source / "native", copy / "native", ignore=leave_out)
     for name in ("errors.py", "__init__.py"):
         shutil.copyfile(source / name, copy / name)
-    command = [_python_with_compiler(repository, tools), "-m", "pcgs_engine.native.build"]
+    python = _python_with_compiler(repository, tools, wheels)
     environment = {**os.environ, "PYTHONPATH": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [*command, "--target", platform.native], cwd=scratch, env=environment,
-        capture_output=True, text=True, check=False,
+        [python, "-m", "pcgs_engine.native.build", "--target", platform.native],
+        cwd=scratch, env=environment, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode:
-        sys.stderr.write(done.stderr)
-        raise subprocess.CalledProcessError(done.returncode, command)
-    return next((copy / "native" / "lib").glob(f"*-{platform.native}.*"))
+        told = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ValueError(f"{platform.name}: the C library was not built: {told}")
+    path = next((copy / "native" / "lib").glob(f"*-{platform.native}.*"))
+    return NativeBuild(path=path, licences=_licences(python, platform))
 
 
-def _python_with_compiler(repository: Path, tools: Path) -> str:
+def _licences(python: str, platform: Platform) -> dict[str, bytes]:
+    done = subprocess.run([python, "-c", FIND_COMPILER], capture_output=True, text=True, check=True)
+    folder = Path(done.stdout.strip())
+    return {name: (folder / PARTS[name][1]).read_bytes() for name in compiled_in(platform.name)}
+
+
+def _python_with_compiler(repository: Path, tools: Path, wheels: tuple[Path, ...]) -> str:
     """Return a Python that has ziglang: this one, or a private environment in `tools`."""
     wanted = _pinned_compiler(repository)
-    if importlib.util.find_spec("ziglang") is not None:
-        found = importlib.metadata.version("ziglang")
-        if f"ziglang=={found}" == wanted:
+    try:
+        if f"ziglang=={importlib.metadata.version('ziglang')}" == wanted:
             return sys.executable
-    folder = tools / "compiler"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not (folder / "ready").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, wanted], check=True)
-        (folder / "ready").touch()
-    return str(python)
+    except importlib.metadata.PackageNotFoundError:
+        pass  # the usual case: a plain Python
+    return str(private_python(wanted, tools / "compiler", wheels))
 
 
 def _pinned_compiler(repository: Path) -> str:

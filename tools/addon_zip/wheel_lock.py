@@ -1,21 +1,25 @@
-"""Wheels of other projects that the zip carries: `wheels/wheels.lock` in, checked files out.
+"""What the build takes of other projects, wheels and sources: `wheels/wheels.lock`, both ways.
 
-One line a wheel: name, version, platform (`any` or Blender's name), Python tag, SHA-256.
+One line a file: name, version, platform (`any` or Blender's name), Python tag or `source`, SHA-256.
 """
 
-import hashlib
 import re
-import subprocess
-import sys
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from .download import IndexFile, fetched
 from .platforms import Platform
+from .resolver import Resolver
 
-__all__ = ["LockedWheel", "collect_wheels", "read_lock", "refresh_lock"]
+__all__ = ["LockedWheel", "collect_wheels", "locked_source", "read_lock", "refresh_lock"]
 
+LOCK = Path("wheels", "wheels.lock")
 HEADER = "# name version platform python-tag sha256; refreshed by `python build_addon.py lock`\n"
+SOURCE = "source"
+"""In place of a Python tag: compiled by the build, no part of a zip."""
 BLENDERS_OWN = {"numpy"}
 """Blender brings it: a second copy would break every add-on of the session."""
 
@@ -38,7 +42,7 @@ class LockedWheel:
 
 
 def read_lock(path: Path) -> list[LockedWheel]:
-    """Return the lock's wheels.
+    """Return the lock's lines.
 
     Raises:
         ValueError: a line is not five words, a hash is not a SHA-256, or numpy is bundled.
@@ -49,7 +53,10 @@ def read_lock(path: Path) -> list[LockedWheel]:
         if not words:
             continue
         if len(words) != 5 or not re.fullmatch("[0-9a-f]{64}", words[4]):
-            raise ValueError(f"{path.name}:{number}: wanted {HEADER[2:32]}, found {line!r}")
+            raise ValueError(
+                f"{path.name}:{number}: wanted {HEADER[2:42]}, found {line!r}; run `python "
+                "build_addon.py lock`"
+            )
         if words[0].lower() in BLENDERS_OWN:
             raise ValueError(f"{path.name}:{number}: {words[0]} is part of Blender, never bundled")
         keys = ("name", "version", "platform", "python_tag", "sha256")
@@ -57,64 +64,91 @@ def read_lock(path: Path) -> list[LockedWheel]:
     return wheels
 
 
-def collect_wheels(lock: list[LockedWheel], platform: Platform, cache: Path) -> list[Path]:
-    """Return the files of the wheels that `platform` needs, downloading what is not in `cache`.
+def collect_wheels(
+    lock: list[LockedWheel], platform: Platform, folders: Sequence[Path], cache: Path
+) -> list[Path]:
+    """Return the files of the wheels that `platform` needs; see `download.fetched`.
 
     Raises:
-        ValueError: what was downloaded is not what the lock promises.
-        subprocess.CalledProcessError: pip could not get it.
+        DownloadError: one could not be had, or is not the one the lock promises.
     """
-    chosen = [wheel for wheel in lock if wheel.platform in ("any", platform.name)]
-    return [_cached(wheel, cache) or _downloaded(wheel, platform, cache) for wheel in chosen]
+    chosen = [
+        wheel
+        for wheel in lock
+        if wheel.platform in ("any", platform.name) and wheel.python_tag != SOURCE
+    ]
+    return [fetched(_file_of(wheel, platform), folders, cache) for wheel in chosen]
 
 
-def _cached(wheel: LockedWheel, cache: Path) -> Path | None:
-    pattern = f"{wheel.name}-{wheel.version}-{wheel.python_tag}-*.whl"
-    return next((path for path in cache.glob(pattern) if _digest(path) == wheel.sha256), None)
+def locked_source(lock: list[LockedWheel], name: str) -> IndexFile:
+    """Return the source archive of that name.
+
+    Raises:
+        ValueError: the lock has none.
+    """
+    for wheel in lock:
+        if (wheel.name, wheel.python_tag) == (name, SOURCE):
+            pattern = f"{name}-{wheel.version}.tar.gz"
+            return IndexFile(name=name, version=wheel.version, pattern=pattern, sha256=wheel.sha256)
+    raise ValueError(f"{LOCK}: no source of {name}; run `python build_addon.py lock`")
 
 
-def _downloaded(wheel: LockedWheel, platform: Platform, cache: Path) -> Path:
-    tags = [] if wheel.platform == "any" else ["--platform", platform.wheel_tag]
-    _pip_download(f"{wheel.name}=={wheel.version}", cache, *tags)
-    path = _cached(wheel, cache)
-    if path is None:
-        raise ValueError(
-            f"{wheel.name} {wheel.version}: no file with SHA-256 {wheel.sha256} came; if the new "
-            "one is right, run `python build_addon.py lock` and review the change"
-        )
-    return path
+def refresh_lock(repository: Path, resolver: Resolver) -> list[LockedWheel]:
+    """Lock the wheels of the engine's plain dependencies and gsplat's source, as pinned.
 
-
-def refresh_lock(repository: Path, cache: Path) -> list[LockedWheel]:
-    """Lock the wheels of the engine's plain dependencies, as pinned in pyproject.toml."""
+    Raises:
+        ValueError: something is not pinned, or is compiled for one platform.
+    """
     text = (repository / "pyproject.toml").read_text(encoding="utf-8")
-    wheels = []
-    for requirement in tomllib.loads(text)["project"]["dependencies"]:
-        name, _, version = requirement.partition("==")
-        if re.split(r"[<>=!~; \[]", requirement)[0].lower() in BLENDERS_OWN:
-            continue
-        if not version:
-            raise ValueError(f"{requirement}: pin it with == in pyproject.toml to bundle it")
-        _pip_download(requirement, cache)
-        path = next(cache.glob(f"{name.replace('-', '_')}-{version}-*-any.whl"))
-        python_tag = path.stem.split("-")[-3]
-        digest = _digest(path)
-        wheels.append(
-            LockedWheel(
-                name=name, version=version, platform="any", python_tag=python_tag, sha256=digest
-            )
-        )
+    project = tomllib.loads(text)["project"]
+    plain = [
+        requirement
+        for requirement in project["dependencies"]
+        if re.split(r"[<>=!~; \[]", requirement)[0].lower() not in BLENDERS_OWN
+    ]
+    sources = project["optional-dependencies"]["cuda"]
+    wheels = [_locked_wheel(package) for package in _pinned(resolver, plain)]
+    wheels += [_locked_source(package) for package in _pinned(resolver, sources)]
     lines = HEADER + "".join(f"{wheel.line}\n" for wheel in wheels)
-    (repository / "wheels" / "wheels.lock").write_text(lines, encoding="utf-8")
+    (repository / LOCK).write_text(lines, encoding="utf-8")
     return wheels
 
 
-def _pip_download(requirement: str, folder: Path, *tags: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-    command += ["--no-deps", "--only-binary=:all:", "--python-version=3.11", *tags]
-    subprocess.run([*command, "--dest", str(folder), requirement], check=True)
+def _pinned(resolver: Resolver, requirements: Sequence[str]) -> Iterable[dict[str, Any]]:
+    for requirement in requirements:
+        if "==" not in requirement:
+            raise ValueError(f"{requirement}: pin it with == in pyproject.toml to bundle it")
+    return resolver.resolve(requirements, "linux-x64", "3.11", dependencies=False)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _locked_wheel(package: dict[str, Any]) -> LockedWheel:
+    for wheel in package["wheels"]:
+        tag, abi, platform = wheel["name"].removesuffix(".whl").split("-")[-3:]
+        if (abi, platform) == ("none", "any"):
+            return _line(package, tag, wheel["hashes"]["sha256"])
+    raise ValueError(f"{package['name']} {package['version']}: no wheel for every platform")
+
+
+def _locked_source(package: dict[str, Any]) -> LockedWheel:
+    return _line(package, SOURCE, package["sdist"]["hashes"]["sha256"])
+
+
+def _line(package: dict[str, Any], python_tag: str, sha256: str) -> LockedWheel:
+    return LockedWheel(
+        name=package["name"],
+        version=package["version"],
+        platform="any",
+        python_tag=python_tag,
+        sha256=sha256,
+    )
+
+
+def _file_of(wheel: LockedWheel, platform: Platform) -> IndexFile:
+    tags = () if wheel.platform == "any" else ("--platform", platform.wheel_tag)
+    return IndexFile(
+        name=wheel.name,
+        version=wheel.version,
+        pattern=f"{wheel.name}-{wheel.version}-{wheel.python_tag}-*.whl",
+        sha256=wheel.sha256,
+        tags=("--python-version=3.11", *tags),
+    )

@@ -1,12 +1,14 @@
 """Choice of the rasterizer: what works is proven, what does not is said."""
 
 import dataclasses
+import importlib.util
 
 import pytest
 import torch
+from torch.utils import cpp_extension
 
 from pcgs_engine.errors import DeviceError
-from pcgs_engine.render import select
+from pcgs_engine.render import cuda_backend, select
 from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.render.cuda_backend import DeviceChoice
 from pcgs_engine.render.select import choose_rasterizer, probe_rasterizer
@@ -42,10 +44,52 @@ def test_choose_rasterizer_gpu_that_fails_when_drawing_is_not_used(monkeypatch):
 
     monkeypatch.setattr(select, "missing_cuda_reason", lambda: None)
     monkeypatch.setattr(select, "CudaRasterizer", Broken)
+    monkeypatch.setattr(select, "missing_kernels_reason", lambda: None)
     choice = choose_rasterizer(DeviceChoice.AUTO, 1)
     assert choice.rasterizer.name == "cpu"
     assert "cannot open shared object file" in choice.reason
     assert "\n" not in choice.reason
+
+
+@pytest.fixture
+def plain_gsplat(monkeypatch, tmp_path):
+    """gsplat as the package index has it: source, no compiled code; nothing to compile it with."""
+    (tmp_path / "gsplat").mkdir()
+    (tmp_path / "gsplat" / "__init__.py").write_text("")
+    spec = importlib.util.spec_from_file_location("gsplat", tmp_path / "gsplat" / "__init__.py")
+    monkeypatch.setattr(cuda_backend.importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", None)
+    monkeypatch.setattr(cuda_backend.shutil, "which", lambda name: None)
+    return tmp_path / "gsplat"
+
+
+def test_gsplat_without_compiler_or_compiled_code_is_said_with_both_ways_out(
+    monkeypatch, plain_gsplat
+):
+    class NoKernels(CpuRasterizer):
+        def __init__(self) -> None:
+            raise AttributeError("'NoneType' object has no attribute 'fully_fused_projection'")
+
+    monkeypatch.setattr(select, "missing_cuda_reason", lambda: None)
+    monkeypatch.setattr(select, "CudaRasterizer", NoKernels)
+    choice = choose_rasterizer(DeviceChoice.AUTO, 1)
+    assert choice.rasterizer.name == "cpu"
+    assert "without nvcc and ninja and" in choice.reason
+    assert f"compiled for torch {torch.__version__}" in choice.reason
+    with pytest.raises(DeviceError, match=r"CUDA Toolkit .*; use --device cpu"):
+        choose_rasterizer(DeviceChoice.CUDA, 1)
+
+
+def test_gsplat_that_is_compiled_or_can_be_is_not_said_to_lack_a_compiler(
+    monkeypatch, plain_gsplat
+):
+    assert cuda_backend.missing_kernels_reason()
+    (plain_gsplat / "csrc.so").touch()
+    assert cuda_backend.missing_kernels_reason() is None
+    (plain_gsplat / "csrc.so").unlink()
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", "/usr/local/cuda")
+    monkeypatch.setattr(cuda_backend.shutil, "which", lambda name: name)
+    assert cuda_backend.missing_kernels_reason() is None
 
 
 def test_probe_rasterizer_that_draws_wrongly_is_found_out():

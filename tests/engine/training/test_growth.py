@@ -40,7 +40,7 @@ CONFIG = AnchorGrowthConfig(interval=10, depth=1, init_factor=4, gradient_thresh
 
 def grow(anchors, optimizer, statistics, config=CONFIG, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    adjust_anchors(anchors, optimizer, statistics, config, -1.5, generator)
+    adjust_anchors(anchors, optimizer, statistics, config, (-1.5, 0.5, 0.5), generator)
 
 
 def pull(anchors, statistics, row: int, k: int, target: list[float], strength: float = 1.0):
@@ -64,7 +64,7 @@ def test_growth_adds_an_anchor_at_the_coarse_cell_of_a_pulling_gaussian():
     assert len(anchors) == 2
     assert anchors.lattice[1].tolist() == [8, 0, 0]  # round(4.1 / (0.5 * 4)) * 4
     assert torch.equal(anchors.feature[1], anchors.feature[0])
-    assert (anchors.mask_logits[1] == -1.5).all()
+    assert (anchors.mask_logits[1] == torch.tensor([-1.5, 0.5, 0.5])).all()
     assert statistics.gradient.shape == (2, K)
 
 
