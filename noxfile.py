@@ -58,7 +58,10 @@ def native(session):
 
 @nox.session(python="3.11")
 def addon(session):
-    """Test the add-on and its zip in Blender 4.5 (the bpy module), without a screen."""
+    """Test the add-on and its zip in Blender 4.5 (the bpy module), without a screen.
+
+    The wheels for the set-up of the engine (350 MB) are downloaded once, into build/wheels.
+    """
     _test_in_bpy(session, "4.5.15")
 
 
@@ -108,7 +111,8 @@ def _gui_blenders(session, *suites):
 def _test_in_bpy(session, version):
     session.install("-e", ".[train,native,dev]", f"bpy=={version}")
     _build_native(session)
-    _test_addon(session, "tests/addon", "tests/blender")
+    wheels = {"PCGS_WHEEL_CACHE": str(Path("build", "wheels").resolve())}
+    _test_addon(session, "tests/addon", "tests/blender", env=wheels)
 
 
 def _test_addon(session, *folders, env=None):

@@ -6,9 +6,11 @@ wheels whenever it is disabled. Modules that stay would then run beside files of
 that is loaded: what Blender unpacks over it comes out broken.
 """
 
+import contextlib
 import logging
 import sys
 import threading
+from pathlib import Path
 
 from .ids import ADDON_PACKAGE
 
@@ -35,7 +37,16 @@ def let_go() -> None:
         from pcgs_engine.native import unload_native
 
         unload_native()
+    _drop_left_cache()
     forget_modules()
+
+
+def _drop_left_cache() -> None:
+    """Delete the compiled plyfile: Blender deletes the folders of wheels, and that is one file."""
+    cached = getattr(sys.modules.get("plyfile"), "__cached__", None)
+    if cached and ".local" in Path(cached).parts:
+        with contextlib.suppress(OSError):
+            Path(cached).unlink(missing_ok=True)
 
 
 def missing_package(error: ModuleNotFoundError) -> ImportError | None:

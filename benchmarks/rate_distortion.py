@@ -1,8 +1,7 @@
 """Rate-distortion of one progressive file against single-rate trainings and the usual formats.
 
     npm install --prefix benchmarks/peers
-    python benchmarks/rate_distortion.py --data ../shared/data --scenes fox bonsai \\
-        --brief gold_cape south_building
+    python benchmarks/rate_distortion.py --scenes fox bonsai --brief gold_cape south_building
 
 All trainings of a scene share images, hold-out, size, iterations and rasterizer. Quality is that
 of held-out views, drawn from the file on disk by a process of its own. What is in `--out` is not

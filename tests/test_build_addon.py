@@ -20,6 +20,7 @@ import build_addon  # noqa: E402 - lies beside the packages, not in one
 from pcgs_engine import __version__  # noqa: E402
 from pcgs_engine.native.targets import TARGETS  # noqa: E402
 from tools.addon_zip.engine_wheel import engine_version, write_engine_wheel  # noqa: E402
+from tools.addon_zip.extension_zip import Flavour, ZipTarget, zip_content  # noqa: E402
 from tools.addon_zip.fixed_zip import files_below, write_zip  # noqa: E402
 from tools.addon_zip.manifest import manifest_faults, staged_manifest  # noqa: E402
 from tools.addon_zip.platforms import (  # noqa: E402
@@ -27,7 +28,7 @@ from tools.addon_zip.platforms import (  # noqa: E402
     host_platform,
     platform_named,
 )
-from tools.addon_zip.wheel_lock import collect_wheels, read_lock  # noqa: E402
+from tools.addon_zip.wheel_lock import SOURCE, read_lock  # noqa: E402
 
 MANIFEST = (REPOSITORY / "blender_manifest.toml").read_text(encoding="utf-8")
 LINUX = platform_named("linux-x64")
@@ -82,12 +83,27 @@ def test_manifest_with_what_blender_accepts_silently_is_refused(
     assert any(message in fault for fault in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("python", "oldest", "first_without"),
+    [("3.11", "4.2.0", "5.1.0"), ("3.13", "5.1.0", None)],
+)
+def test_staged_manifest_for_one_python_names_the_blenders_that_have_it(
+    python: str, oldest: str, first_without: str | None
+) -> None:
+    text = staged_manifest(MANIFEST, "1.0.0", LINUX, [WHEEL], python)
+    fields = tomllib.loads(text)
+    assert fields["blender_version_min"] == oldest
+    assert fields.get("blender_version_max") == first_without
+    assert manifest_faults(text, [f"wheels/{WHEEL}", "engine_wheels/torch-1-cp311.whl"]) == []
+
+
 def test_manifest_whose_wheel_is_not_in_the_zip_is_refused() -> None:
     assert manifest_faults(staged(), []) == [f"wheel ./wheels/{WHEEL}: is not in the zip"]
 
 
 def test_zip_content_holds_addon_licence_manifest_and_wheels_and_no_caches() -> None:
-    content = build_addon.zip_content("1.0.0", LINUX, {WHEEL: b""})
+    target = ZipTarget(platform=LINUX, flavour=Flavour.VIEWER, python="")
+    content = zip_content(REPOSITORY, "1.0.0", target, {WHEEL: b""})
     assert {"__init__.py", "LICENSE", "blender_manifest.toml", f"wheels/{WHEEL}"} <= set(content)
     assert not [name for name in content if "__pycache__" in name or name.startswith("addon/")]
 
@@ -100,6 +116,20 @@ def test_write_zip_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "1.zip") as archive:
         assert archive.namelist() == ["a/c.so", "b.py", "x.whl"]
         assert archive.getinfo("a/c.so").external_attr >> 16 & 0o777 == 0o755
+
+
+def test_write_zip_takes_files_as_well_as_bytes(tmp_path: Path) -> None:
+    (tmp_path / "big.whl").write_bytes(b"3" * 5_000_000)
+    write_zip(tmp_path / "file.zip", {"w/big.whl": tmp_path / "big.whl", "a.py": b"1"})
+    write_zip(tmp_path / "bytes.zip", {"w/big.whl": b"3" * 5_000_000, "a.py": b"1"})
+    with (
+        zipfile.ZipFile(tmp_path / "file.zip") as one,
+        zipfile.ZipFile(tmp_path / "bytes.zip") as two,
+    ):
+        for name in ("w/big.whl", "a.py"):
+            assert one.read(name) == two.read(name)
+            assert one.getinfo(name).date_time == two.getinfo(name).date_time
+            assert one.getinfo(name).external_attr == two.getinfo(name).external_attr
 
 
 def test_files_below_leaves_out_caches_and_hidden_files(tmp_path: Path) -> None:
@@ -160,10 +190,16 @@ def test_platforms_name_native_targets_that_exist() -> None:
 
 
 def test_lock_of_the_repository_has_the_pinned_dependencies_and_no_numpy() -> None:
-    locked = {(w.name, w.version) for w in read_lock(REPOSITORY / "wheels" / "wheels.lock")}
+    lock = read_lock(REPOSITORY / "wheels" / "wheels.lock")
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
-    wanted = {tuple(d.split("==")) for d in tomllib.loads(text)["project"]["dependencies"]}
-    assert locked == {pin for pin in wanted if len(pin) == 2}
+    project = tomllib.loads(text)["project"]
+    for sources, wanted in (
+        (False, project["dependencies"]),
+        (True, project["optional-dependencies"]["cuda"]),
+    ):
+        pins = {tuple(d.split("==")) for d in wanted if "==" in d}
+        found = {(w.name, w.version) for w in lock if (w.python_tag == SOURCE) == sources}
+        assert found == pins
 
 
 @pytest.mark.parametrize(
@@ -180,28 +216,15 @@ def test_lock_with_a_bad_line_is_refused(tmp_path: Path, line: str, message: str
         read_lock(tmp_path / "wheels.lock")
 
 
-def test_cached_wheel_with_another_hash_is_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tools.addon_zip import wheel_lock
-
-    lock = read_lock(REPOSITORY / "wheels" / "wheels.lock")
-    (tmp_path / f"{lock[0].name}-{lock[0].version}-py3-none-any.whl").write_bytes(b"forged")
-    asked: list[str] = []
-    monkeypatch.setattr(wheel_lock, "_pip_download", lambda name, *_: asked.append(name))
-    with pytest.raises(ValueError, match="no file with SHA-256"):
-        collect_wheels(lock, LINUX, tmp_path)
-    assert asked == [f"{lock[0].name}=={lock[0].version}"]
-
-
 @pytest.mark.network
 @pytest.mark.slow
 @pytest.mark.skipif("PCGS_TEST_NETWORK" not in os.environ, reason="PCGS_TEST_NETWORK is not set")
 def test_build_twice_gives_the_same_zip_with_a_working_library(tmp_path: Path) -> None:
     zips = []
-    for number in "12":
-        output = tmp_path / f"dist{number}"
-        options = ["--output", str(output), "--build", str(tmp_path / f"build{number}")]
+    for name in ("plain", "with späces"):
+        output = tmp_path / name / "dist"
+        options = ["--platform", "host", "--output", str(output)]
+        options += ["--build", str(tmp_path / name / "build")]
         assert build_addon.main(options) == 0
         zips.append(next(output.glob("*.zip")))
     assert zips[0].read_bytes() == zips[1].read_bytes()

@@ -11,6 +11,7 @@ import pytest
 
 from addon.setup.engine_lock import locked_packages
 from addon.setup.machine import this_machine
+from addon.setup.wheel_source import WheelSource
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
@@ -39,22 +40,35 @@ def lock_line(wheel: Path, *, where: str = "any any any", sha256: str = "") -> s
     return f"{name}=={version} --hash=sha256:{digest}  # {size} {where} {wheel.name}\n"
 
 
-def real_wheels(folder: Path) -> Path:
-    """What the CPU environment of this machine takes; skips where it cannot be had."""
-    given = os.environ.get("PCGS_TEST_WHEELS", "")
+def real_wheels() -> Path:
+    """Folder of what the CPU environment of this machine takes; skips where it cannot be had.
+
+    Downloaded once, 350 MB, into the folder that `nox -s addon` names.
+    """
+    given, kept = os.environ.get("PCGS_TEST_WHEELS"), os.environ.get("PCGS_WHEEL_CACHE")
     if given:
         return Path(given)
-    if "PCGS_TEST_NETWORK" not in os.environ:
-        pytest.skip("neither PCGS_TEST_WHEELS (a wheel folder) nor PCGS_TEST_NETWORK is set")
-    packages = [p for p in locked_packages(this_machine()) if not p.cuda_only]
+    if not kept:
+        pytest.skip("neither PCGS_TEST_WHEELS nor PCGS_WHEEL_CACHE names a folder of wheels")
+    machine = this_machine()
+    folder = Path(kept) / f"engine-{machine.platform}-{machine.python}"
+    packages = [p for p in locked_packages(machine) if not p.cuda_only]
     torch = next(package for package in packages if package.name == "torch")
-    lines = [package.requirement for package in packages if package is not torch]
-    requirements = folder / "requirements.txt"
-    requirements.write_text("\n".join(lines))
-    options = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
-    locked = [*PIP, "download", *options, "--require-hashes", "-r", str(requirements)]
-    subprocess.run(locked, check=True)
-    local = [*PIP, "download", *options, f"torch==={torch.version}+cpu"]
-    if subprocess.run(local).returncode != 0:
-        pytest.skip(f"pip's index has no torch {torch.version}+cpu")
+    if machine.platform.startswith("linux"):  # the locked one brings gigabytes of CUDA
+        packages.remove(torch)
+        if not list(folder.glob(f"torch-{torch.version}+cpu-*.whl")):
+            _download(folder, f"torch==={torch.version}+cpu")
+    if WheelSource(folder=folder).missing(tuple(packages)):
+        requirements = folder / "requirements.txt"
+        requirements.write_text("\n".join(package.requirement for package in packages))
+        _download(folder, "--require-hashes", "-r", str(requirements))
     return folder
+
+
+def _download(folder: Path, *what: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["--no-deps", "--only-binary", ":all:", "--retries", "1", "--dest", str(folder)]
+    done = subprocess.run([*PIP, "download", *options, *what], capture_output=True, text=True)
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        pytest.skip(f"pip has no index with {what[-1]}: {said[-1] if said else 'no message'}")

@@ -181,11 +181,9 @@ def test_finished_set_up_is_checked_by_the_timer(blender, preferences, job, monk
 
 @pytest.mark.slow
 @pytest.mark.network
-def test_set_up_from_wheels_trains_the_sample_and_is_removed(
-    blender, preferences, tmp_path_factory
-):
+def test_set_up_from_wheels_trains_the_sample_and_is_removed(blender, preferences):
     """Issue 6: from an offline wheel folder to a trained scene on the slider, by operators only."""
-    preferences.wheel_folder = str(real_wheels(tmp_path_factory.mktemp("wheels")))
+    preferences.wheel_folder = str(real_wheels())
     preferences.cache_folder = str(Path(preferences.cache_folder) / "a path with späces")
     assert blender.ops.pcgs.set_up_engine() == {"FINISHED"}
     folder = engine_environment(preferences.cache_folder)
@@ -199,12 +197,17 @@ def test_set_up_from_wheels_trains_the_sample_and_is_removed(
     scene = blender.context.scene.pcgs
     scene.iterations, scene.max_size = 60, 80
     assert blender.ops.pcgs.train() == {"FINISHED"}
+    job = engine_registry.job
+    assert job.report.candidate.python == environment_python(folder)
     blender.ops.pcgs.show_result()
     obj = blender.context.object
-    wait_until(lambda: file_of_object(obj).levels == 3)
+    file = file_of_object(obj)
+    assert file.path == job.settings.result
+    wait_until(lambda: file.levels_ready == 3)
     for level in range(4):
         obj.pcgs.level = level
         assert obj.pcgs.level == level
+        assert (file.cloud(level) is None) == (level == 0)
     assert blender.ops.pcgs.remove_engine() == {"FINISHED"}
     assert not folder.exists()
     with contextlib.suppress(RuntimeError):  # without an engine it reports a warning

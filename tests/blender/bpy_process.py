@@ -11,6 +11,8 @@ __all__ = ["HAS_BPY", "BpyUser"]
 HAS_BPY = any((Path(p) / "bpy").is_dir() for p in sys.path)
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAINED = REPOSITORY / "tests" / "golden" / "trained.pcgs"
+SECONDS = 540
+"""A machine that is busy with other things takes ten times as long as an idle one."""
 START = f"""
 import os, sys
 from pathlib import Path
@@ -54,7 +56,7 @@ class BpyUser:
         }
         done = subprocess.run(
             [*prefix, sys.executable, "-c", START + program + END, self.home, self.splat_file],
-            cwd=self.home, env=environment, timeout=300,
+            cwd=self.home, env=environment, timeout=SECONDS,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         )  # fmt: skip
         assert done.returncode == 0, done.stdout

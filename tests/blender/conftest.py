@@ -74,7 +74,7 @@ def addon_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("dist")
     if build_addon.main(["--platform", "host", "--output", str(output)]) != 0:
         pytest.fail("build_addon.py failed, see above")
-    return next(output.glob("*.zip"))
+    return next(output.glob("*-viewer.zip"))
 
 
 @pytest.fixture(scope="session")

@@ -80,8 +80,7 @@ for name in our_modules():
 
 assert remove() == {{"FINISHED"}}
 assert before.differences(Traces()) == [], before.differences(Traces())
-""",
-        PCGS_RENDER_DEVICE="cpu",
+"""
     )
     assert user.left_behind() == []
 
