@@ -9,6 +9,8 @@ __all__ = ["SINGLE_WEIGHTS", "Variant", "variants"]
 
 SINGLE_WEIGHTS = (16e-3, 4e-3, 1e-3)
 """λ of the single-rate trainings: the preview preset's ladder."""
+ROUNDED_FROM = 16e-3
+"""Single-rate trainings of finer steps lose by rounding: noise keeps them from overfitting."""
 FOUR_WEIGHTS = (*SINGLE_WEIGHTS, 0.25e-3)
 
 
@@ -46,7 +48,7 @@ def variants(names: list[str]) -> list[Variant]:
                 curve="single",
                 settings={
                     "model": {"num_levels": 1},
-                    "training": {"rate": {"weights": [weight]}},
+                    "training": {"rate": {"weights": [weight], **_rounding(weight)}},
                 },
             )
             for weight in SINGLE_WEIGHTS
@@ -54,3 +56,8 @@ def variants(names: list[str]) -> list[Variant]:
         "3dgs": [Variant(name="3dgs", curve="3dgs", settings={})],
     }
     return [variant for name in names for variant in known[name]]
+
+
+def _rounding(weight: float) -> dict[str, float]:
+    """Return when single-rate trainings round, by what is best for them (docs/experiments.md)."""
+    return {} if weight >= ROUNDED_FROM else {"rounding_start": 1.0}

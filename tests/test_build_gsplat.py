@@ -1,4 +1,4 @@
-"""build_addon.py gsplat: what it refuses and how it calls the compiler; nothing is compiled here."""
+"""build_addon.py gsplat: what it refuses, how it calls the compiler; nothing is compiled here."""
 
 import json
 import os
@@ -132,7 +132,8 @@ PIP = """\
 [ -z "$FAILS" ] || { echo "kernel.cu(3): error: no such thing"; exit 1; }
 version=$(sed -n 's/__version__ = "\\(.*\\)"/\\1/p' gsplat/version.py)
 mkdir -p ../wheel
-echo "$TORCH_CUDA_ARCH_LIST $MAX_JOBS $CUDA_HOME" > "../wheel/gsplat-$version-cp311-cp311-linux_x86_64.whl"
+wheel=../wheel/gsplat-$version-cp311-cp311-linux_x86_64.whl
+echo "$TORCH_CUDA_ARCH_LIST $MAX_JOBS $CUDA_HOME" > "$wheel"
 """
 
 
@@ -178,5 +179,5 @@ def test_compiler_that_fails_is_told_by_its_first_error(
 def test_source_of_gsplat_is_locked() -> None:
     lock = read_lock(REPOSITORY / "wheels" / "wheels.lock")
     assert locked_source(lock, "gsplat").pattern == "gsplat-1.5.3.tar.gz"
-    with pytest.raises(ValueError, match="no source of torch; run `python build_addon.py lock`"):
+    with pytest.raises(ValueError, match="no source of torch; run `python build_addon"):
         locked_source(lock, "torch")

@@ -1,6 +1,7 @@
 """Set Up, Cancel and Remove as a user meets them: refusals, what is drawn, and the real thing."""
 
 import contextlib
+import sys
 import types
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from addon.panels import setup_section
 from addon.paths import engine_environment
 from addon.setup import requests as setup_requests
 from addon.setup import session as setup_session
-from addon.setup.machine import Driver
+from addon.setup import torch_build, wheel_source
+from addon.setup.engine_lock import locked_packages
+from addon.setup.machine import Driver, this_machine
 from addon.setup.plan import SetupPlan
 from addon.setup.registry import setup_registry
 from addon.setup.requests import plan_setup
@@ -136,6 +139,42 @@ def test_dialog_says_size_folder_source_and_what_is_not_checked(blender, prefere
     assert "+cpu cannot be checked" in texts
 
 
+@pytest.fixture
+def own_wheels(monkeypatch, tmp_path):
+    """The folder that an engine zip brings, with the CPU build for this Python."""
+    folder = tmp_path / "engine_wheels"
+    folder.mkdir()
+    for module in (setup_requests, torch_build, wheel_source):
+        monkeypatch.setattr(module, "OWN_WHEELS", folder)
+    locked = {package.name: package for package in locked_packages(this_machine())}
+    for package in locked.values():
+        if package.name != "torch" and not package.cuda_only:
+            (folder / package.files[0]).touch()
+    tag = "cp" + this_machine().python.replace(".", "")
+    torch = folder / f"torch-{locked['torch'].version}+cpu-{tag}-{tag}-linux_x86_64.whl"
+    torch.write_bytes(b"torch")
+    return folder
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="torch's CPU build is Linux's")
+def test_wheels_that_came_with_the_addon_are_taken_by_themselves(
+    blender, preferences, own_wheels, tmp_path
+):
+    plan = plan_setup(blender.context, TorchBuild.AUTO, GPU)
+    assert (plan.source.folder, plan.problem, plan.download_bytes) == (own_wheels, "", 0)
+    texts, _ = drawn(setup_section.draw_plan, blender.context, plan, DIALOG_WIDTH)
+    assert "from the add-on's own wheel folder, without the network" in texts
+    assert "choose NVIDIA GPU to download" in texts
+    preferences.wheel_folder = str(tmp_path)  # the user's own choice comes first
+    assert plan_setup(blender.context, TorchBuild.AUTO, None).source.folder == tmp_path
+
+
+def test_what_the_addons_wheels_lack_is_downloaded(blender, preferences, own_wheels):
+    assert plan_setup(blender.context, TorchBuild.CUDA, GPU).source.folder is None
+    next(own_wheels.glob("numba-*")).unlink()  # as if they were for another Python
+    assert plan_setup(blender.context, TorchBuild.CPU, None).source.folder is None
+
+
 def test_dialog_with_gpu_says_what_gsplat_needs(blender, preferences):
     plan = plan_setup(blender.context, TorchBuild.AUTO, GPU)
     assert isinstance(plan, SetupPlan)
@@ -181,6 +220,7 @@ def test_finished_set_up_is_checked_by_the_timer(blender, preferences, job, monk
 
 @pytest.mark.slow
 @pytest.mark.network
+@pytest.mark.timeout(1800)  # two minutes where nothing else runs
 def test_set_up_from_wheels_trains_the_sample_and_is_removed(blender, preferences):
     """Issue 6: from an offline wheel folder to a trained scene on the slider, by operators only."""
     preferences.wheel_folder = str(real_wheels())

@@ -155,6 +155,38 @@ def test_build_folder_with_cpu_torch_pins_the_file_that_is_there(tmp_path):
     assert made.download_bytes == 0
 
 
+COMPILED = "gsplat-1.5.3+pt2.13.0.cu130.sm86.sm90-cp311-cp311-linux_x86_64.whl"
+
+
+@pytest.mark.parametrize(
+    ("file", "taken"),
+    [
+        (COMPILED, True),
+        (COMPILED.replace("pt2.13.0", "pt2.12.0"), False),
+        (COMPILED.replace("cu130", "cu128"), False),
+        (COMPILED.replace("cp311", "cp313"), False),
+        (COMPILED.replace("linux_x86_64", "win_amd64"), False),
+    ],
+)
+def test_build_cuda_takes_a_gsplat_compiled_for_this_torch_from_the_folder(tmp_path, file, taken):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for package in locked_packages(LINUX):
+        if package.name != "gsplat":
+            (wheels / package.files[0]).touch()
+    (wheels / file).write_bytes(b"compiled")
+    made = plan(tmp_path, driver=GPU, source=WheelSource(folder=wheels), wanted=TorchBuild.CUDA)
+    assert made.build.cuda
+    assert ("gsplat" in names(made.packages)) == (not taken)
+    assert made.lacking == (not taken)
+    if taken:
+        (gsplat,) = made.unchecked
+        digest = hashlib.sha256(b"compiled").hexdigest()
+        assert gsplat.requirement == f"gsplat==={file.split('-')[1]} --hash=sha256:{digest}"
+        assert any("draws on the GPU without a compiler" in note for note in made.notes)
+        assert not any("nvcc" in note for note in made.notes)
+
+
 @pytest.mark.parametrize(("driver", "label"), [(None, ""), (GPU, "+cu130")])
 def test_build_windows_takes_cuda_from_a_folder_that_has_it(tmp_path, driver, label):
     machine = Machine(platform="windows-x64", python="3.11")

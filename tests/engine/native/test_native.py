@@ -1,6 +1,7 @@
 """The native library: door, builder, and what happens without it."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,20 @@ def test_load_library_other_abi_raises(tmp_path, monkeypatch):
 
 def test_build_target_host_compiles_and_loads(tmp_path):
     assert library.load_library(built(tmp_path)).pcgs_abi() == library.ABI
+
+
+def test_unload_native_lets_go_of_the_file_and_it_loads_again(no_library):
+    """Blender deletes it when the add-on is disabled; Windows forbids that while it is loaded."""
+    library.unload_native()  # nothing is loaded yet
+    path = built(no_library)
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("what is loaded is read from /proc")
+    for _ in range(2):
+        assert library.load_native().pcgs_abi() == library.ABI
+        assert str(path) in maps.read_text()
+        library.unload_native()
+        assert str(path) not in maps.read_text()
 
 
 def test_build_target_broken_source_raises(tmp_path, monkeypatch):
