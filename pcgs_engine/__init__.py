@@ -5,4 +5,4 @@ The stages and their packages are listed in docs/design.md. Decoding needs numpy
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -12,7 +12,7 @@ __all__ = ["FORMAT_MAJOR", "FORMAT_MINOR", "HEADER_SIZE", "MAGIC", "Header"]
 
 MAGIC = b"\x89PCGS\r\n\x1a"
 HEADER_SIZE = 64
-FORMAT_MAJOR, FORMAT_MINOR = 0, 2
+FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 PROFILE_INTEGER = 2
 """Context model evaluated in integers; 1 was float64."""
 TABLE_BANK = 2
@@ -87,8 +87,8 @@ class Header:
 
 
 def _check_version(major: int, minor: int) -> None:
-    """Before 1.0 every version stands alone; FORMAT.md §2."""
-    if (major, minor) == (FORMAT_MAJOR, FORMAT_MINOR):
+    """From 1.0 on readers know all older versions of their major; before, none but its own."""
+    if major == FORMAT_MAJOR and minor <= FORMAT_MINOR:
         return
     found, own = f"{major}.{minor}", f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
     remedy = f"install PCGS with format {found}" + (" or newer" if major else "")

@@ -85,7 +85,7 @@ class HostileFile:
         levels = [struct.pack("<HHIII", level, 0, a, g, 0) for level, a, g in self.levels]
         anchors = self.levels[-1][1] if self.levels else 0
         header = struct.pack(
-            "<8sHHIIIQIIII12x", b"\x89PCGS\r\n\x1a", 0, 2, 0, len(self.levels), anchors,
+            "<8sHHIIIQIIII12x", b"\x89PCGS\r\n\x1a", 1, 0, 0, len(self.levels), anchors,
             size + len(body), len(self.chunks), size - HEADER_SIZE, 2, 2,
         )  # fmt: skip
         whole = bytearray(header + bytes(4) + b"".join([*levels, *records]) + bytes(8) + body)

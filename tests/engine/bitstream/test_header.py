@@ -38,7 +38,7 @@ def test_header_packed_is_64_bytes_and_reads_back():
 
 def test_header_example_bytes_match_format_md():
     wanted = (
-        "89504347530d0a1a" "0000" "0200" "00000000" "01000000" "07000000" "0c02000000000000"
+        "89504347530d0a1a" "0100" "0000" "00000000" "01000000" "07000000" "0c02000000000000"
         "0b000000" "78010000" "02000000" "02000000"
     )  # fmt: skip
     assert HEADER.pack()[:48].hex() == wanted
@@ -79,15 +79,15 @@ def test_header_impossible_field_with_valid_crc_raises(place, value, error):
     [
         ((3, 0), "install PCGS with format 3.0 or newer"),
         ((1, 7), "install PCGS with format 1.7 or newer"),
-        ((0, 3), "install PCGS with format 0.3"),
-        ((0, 1), "encode the scene again or install PCGS with format 0.1"),
+        ((0, 3), "encode the scene again or install PCGS with format 0.3"),
+        ((0, 2), "encode the scene again or install PCGS with format 0.2"),
     ],
 )
 def test_header_other_version_says_which_reader_is_needed(version, remedy):
     number = f"{version[0]}.{version[1]}"
     with pytest.raises(UnsupportedVersionError) as caught:
         Header.unpack(with_version(*version), LIMITS)
-    assert str(caught.value) == f"written by format {number}, this reader reads 0.2: {remedy}"
+    assert str(caught.value) == f"written by format {number}, this reader reads 1.0: {remedy}"
 
 
 def test_header_newer_version_is_named_whatever_follows_it():

@@ -307,9 +307,9 @@ def test_level_that_a_file_ends_before_is_bad_input(
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [
-        ((1, 0), "install PCGS with format 1.0 or newer"),
+        ((1, 7), "install PCGS with format 1.7 or newer"),
         ((9, 3), "install PCGS with format 9.3 or newer"),
-        ((0, 9), "install PCGS with format 0.9"),
+        ((0, 9), "encode the scene again or install PCGS with format 0.9"),
         ((0, 1), "encode the scene again or install PCGS with format 0.1"),
     ],
 )
@@ -329,5 +329,5 @@ def test_file_of_another_format_version_names_both_and_what_to_do(
     argv = [command, str(path), *(["--digest"] if command == "decode" else [])]
     assert main(argv) == 3
     line = error_line(capsys)
-    assert f"written by format {version[0]}.{version[1]}, this reader reads 0.2" in line
+    assert f"written by format {version[0]}.{version[1]}, this reader reads 1.0" in line
     assert remedy in line

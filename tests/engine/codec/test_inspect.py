@@ -38,7 +38,7 @@ def path(tmp_path, data):
 
 def test_inspect_file_lists_levels_and_quality(path, data):
     info = inspect_file(path)
-    assert info.format_version == "0.2"
+    assert info.format_version == "1.0"
     assert info.anchors == 30
     assert info.metadata == METADATA
     assert [(row.level, row.anchors, row.splats) for row in info.levels] == [
