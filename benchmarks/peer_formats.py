@@ -48,16 +48,17 @@ class PeerPoint:
     decode_seconds: float
 
 
-def convert(source: Path, target: Path) -> float:
+def convert(source: Path, target: Path, limit: float) -> float:
     """Convert and return the seconds it took, start of the program included.
 
     Raises:
         subprocess.CalledProcessError: the tool failed; `stderr` says why.
+        subprocess.TimeoutExpired: it took more than `limit` seconds.
     """
     start = time.monotonic()
     subprocess.run(
         [str(NODE), str(TOOL), "-w", "-q", "-g", "cpu", str(source), str(target)],
-        check=True, capture_output=True, text=True,
+        check=True, capture_output=True, text=True, timeout=limit,
     )  # fmt: skip
     return time.monotonic() - start
 
@@ -94,8 +95,10 @@ class PeerJudge:
         )  # fmt: skip
 
 
-def peer_points(ply: Path, judge: PeerJudge) -> tuple[list[PeerPoint], dict[str, str]]:
-    """Return the points, and by format the reason of those that cannot run."""
+def peer_points(
+    ply: Path, judge: PeerJudge, limit: float
+) -> tuple[list[PeerPoint], dict[str, str]]:
+    """Return the points, and by format the reason of those that do not end in `limit` seconds."""
     points, skipped = [judge.point("PLY", ply, ply, 0.0, 0.0)], {}
     with tempfile.TemporaryDirectory() as folder:
         for name, suffix in FORMATS.items():
@@ -104,8 +107,11 @@ def peer_points(ply: Path, judge: PeerJudge) -> tuple[list[PeerPoint], dict[str,
                 skipped[name] = "no splat-transform; run npm install --prefix benchmarks/peers"
                 continue
             try:
-                encode = convert(ply, stored)
-                decode = convert(stored, decoded)
+                encode = convert(ply, stored, limit)
+                decode = convert(stored, decoded, limit)
+            except subprocess.TimeoutExpired:
+                skipped[name] = f"stopped after {limit / 60:.0f} minutes (--minutes)"
+                continue
             except (OSError, subprocess.CalledProcessError) as error:
                 skipped[name] = str(getattr(error, "stderr", "") or error).strip()[-300:]
                 continue
@@ -121,9 +127,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=120, help="limit of one conversion")
     options = parser.parse_args()
     judge = PeerJudge(options.scene, options.size, options.threads)
-    points, skipped = peer_points(options.ply, judge)
+    points, skipped = peer_points(options.ply, judge, 60 * options.minutes)
     for name, reason in skipped.items():
         print(f"{name}: not run, {reason}")
     text = json.dumps({"points": [asdict(p) for p in points], "skipped": skipped}, indent=1)

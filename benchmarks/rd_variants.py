@@ -11,7 +11,6 @@ SINGLE_WEIGHTS = (16e-3, 4e-3, 1e-3)
 """λ of the single-rate trainings: the preview preset's ladder."""
 ROUNDED_FROM = 16e-3
 """Single-rate trainings of finer steps lose by rounding: noise keeps them from overfitting."""
-FOUR_WEIGHTS = (*SINGLE_WEIGHTS, 0.25e-3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +28,6 @@ def variants(names: list[str]) -> list[Variant]:
     """Return the trainings behind the named curves: `progressive`, `neural`, `single`, `3dgs`."""
     known = {
         "progressive": [Variant(name="progressive", curve="progressive", settings={})],
-        "four levels": [
-            Variant(
-                name="four_levels",
-                curve="four levels",
-                settings={
-                    "model": {"num_levels": 4},
-                    "training": {"rate": {"weights": FOUR_WEIGHTS}},
-                },
-            )
-        ],
         "neural": [
             Variant(name="neural", curve="neural", settings={"model": {"head": "neural"}}),
         ],
