@@ -166,7 +166,9 @@ def build_gsplat_wheel(
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gsplat-", dir=cache) as scratch:
         with tarfile.open(archive) as packed:
-            packed.extractall(scratch, filter="data")
+            # Python has filters from 3.11.4 on; the archive's locked hash was checked anyway.
+            checked = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            packed.extractall(scratch, **checked)  # noqa: S202
         folder = next(Path(scratch).iterdir())
         _label_version(folder / "gsplat" / "version.py", source.version, wanted.label)
         command = [tools.python, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps"]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from pcgs_engine import __version__
 from pcgs_engine.cli.main import build_parser, main
 
 COMMANDS = (
@@ -59,7 +60,7 @@ def test_examples_of_help_are_accepted_by_the_parser(command: str) -> None:
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("pcgs 0.")
+    assert capsys.readouterr().out.startswith(f"pcgs {__version__}")
 
 
 @pytest.mark.parametrize(
