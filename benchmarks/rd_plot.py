@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from bd_rate import frontier
+from matplotlib.ticker import LogFormatter
 
 __all__ = ["draw_curves"]
 
@@ -36,12 +37,19 @@ def draw_curves(scenes: dict[str, dict[str, list[tuple[float, float]]]], path: P
             for size, quality in curves.get(peer, []):
                 panel.plot(size / 1000, quality, marker, color=PEER_COLOR, label=f"3DGS, {peer}")
         panel.set_xscale("log")
+        for axis_part in (panel.xaxis.set_major_formatter, panel.xaxis.set_minor_formatter):
+            axis_part(LogFormatter(minor_thresholds=(1.5, 0.6)))
         panel.set_title(name, fontsize=12)
         panel.set_xlabel("kB on disk")
         panel.grid(color=GRID, linewidth=0.8, which="both")
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0][0].set_ylabel("PSNR of held-out views, dB")
-    panels[0][0].legend(fontsize=8, frameon=False, loc="lower right")
-    figure.tight_layout()
+    handles: dict[str, object] = {}
+    for panel in panels[0]:
+        found, labels = panel.get_legend_handles_labels()
+        handles |= dict(zip(labels, found, strict=True))
+    figure.legend(handles.values(), handles, fontsize=9, frameon=False, loc="lower center",
+                  ncols=len(handles))  # fmt: skip
+    figure.tight_layout(rect=(0.0, 0.06, 1.0, 1.0))
     figure.savefig(path, dpi=110)
