@@ -48,12 +48,12 @@ class PCGS_OT_remove_engine(bpy.types.Operator):
         try:
             part.claim()
             part.release(keep_wheels=False)
-            discard_environment(folder)
+            discard_environment(folder, in_background=True)
         except (EnvironmentBusyError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         finish_setup()
-        self.report({"INFO"}, f"{folder} deleted")
+        self.report({"INFO"}, f"{folder} removed, its files are being deleted in the background")
         return {"FINISHED"}
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,8 +125,12 @@ class PartFolder:
                 shutil.rmtree(folder)
 
 
-def discard_environment(final: Path) -> None:
+def discard_environment(final: Path, *, in_background: bool = False) -> None:
     """Remove an environment and what an interrupted removal left; nothing there is fine.
+
+    Args:
+        final: its folder, gone when this returns.
+        in_background: delete the files, tens of thousands, after returning.
 
     Raises:
         EnvironmentBusyError: a program in it is running (Windows).
@@ -141,7 +146,11 @@ def discard_environment(final: Path) -> None:
             f"{final} is in use ({error.strerror}); stop the training, close other Blenders and "
             "try again"
         ) from error
-    shutil.rmtree(old, ignore_errors=True)
+    if in_background:
+        # What Blender's end leaves of it is removed by the next set-up or removal.
+        threading.Thread(target=shutil.rmtree, args=(old, True), daemon=True).start()
+    else:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def read_note(final: Path) -> InstalledNote | None:

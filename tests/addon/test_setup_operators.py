@@ -118,7 +118,8 @@ def test_remove_needs_an_environment_and_deletes_it(blender, preferences):
     folder.mkdir(parents=True)
     (folder.with_name("engine.part") / "wheels").mkdir(parents=True)
     assert blender.ops.pcgs.remove_engine() == {"FINISHED"}
-    assert list(folder.parent.iterdir()) == []
+    assert not folder.exists()
+    wait_until(lambda: not list(folder.parent.iterdir()))
 
 
 def test_disabling_the_addon_cancels_a_running_set_up(blender, job):
