@@ -56,9 +56,12 @@ class MaskTrainer(Trainer):
 
 
 def plain_config(iterations: int, levels: int) -> RunConfig:
-    """Return the preview preset without noise and rate term."""
+    """Return the preview preset without noise and rate term; masks grow as published."""
     config = with_levels(preset_config(Preset.PREVIEW), levels)
-    rate = dataclasses.replace(config.training.rate, noise_start=1.0, start=1.0, rounding_start=1.0)
+    rate = dataclasses.replace(
+        config.training.rate, noise_start=1.0, start=1.0, rounding_start=1.0,
+        initial_mask_increment=1.0,
+    )  # fmt: skip
     training = dataclasses.replace(config.training, rate=rate, iterations=iterations)
     return RunConfig(model=config.model, training=training)
 
