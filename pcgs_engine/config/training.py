@@ -109,8 +109,6 @@ class RateConfig:
     rounding_start: float = 0.7
     """Values are rounded, gradients straight through, instead of noisy from here on: the head
     learns from what decoders will see (docs/experiments.md)."""
-    level_shares: tuple[float, ...] = ()
-    """How often each level is drawn, in proportion; empty: equally often (the paper's way)."""
     interval: int = 1
     """Iterations between two with the rate term, which then weighs as much more."""
     initial_mask_logit: float = 1.0
@@ -145,13 +143,6 @@ class RateConfig:
         check_range(self, "start", self.noise_start, 1.0)
         check_range(self, "rounding_start", self.start, 1.0)
         check_range(self, "interval", 1, 100)
-        if self.level_shares and len(self.level_shares) != len(self.weights):
-            raise ConfigError(
-                f"{len(self.level_shares)} level shares for {len(self.weights)} levels, "
-                "wanted none or one per level"
-            )
-        if self.level_shares and min(self.level_shares) <= 0.0:
-            raise ConfigError(f"level shares are {self.level_shares}, wanted positive numbers")
         check_range(self, "initial_mask_logit", -4.5, 20.0)
         check_range(self, "initial_mask_increment", -20.0, 20.0)
         check_range(self, "sample_fraction", 0.0, 1.0, open_low=True)

@@ -133,7 +133,8 @@ class Trainer:
             self.hash_grid.set_box(*self._box())
             self.box_is_final = True
             self.anchors_changed()
-        level = self._draw_level()
+        levels = self.config.model.num_levels
+        level = int(torch.randint(1, levels + 1, (1,), generator=self.order_generator))
         collecting = training.growth.statistics_start <= progress < training.growth.stop
         sample = self._sample(with_rate and clock.iteration % training.rate.interval == 0)
         drawn = self._draw(view, level, progress, sample, track=collecting)
@@ -155,14 +156,6 @@ class Trainer:
             bits_per_anchor=bits,
             gaussians=len(drawn.derived.slots),
         )
-
-    def _draw_level(self) -> int:
-        levels = self.config.model.num_levels
-        shares = self.config.training.rate.level_shares
-        if not shares:
-            return int(torch.randint(1, levels + 1, (1,), generator=self.order_generator))
-        weights = torch.tensor(shares)
-        return 1 + int(torch.multinomial(weights, 1, generator=self.order_generator))
 
     def _sample(self, with_rate: bool) -> Tensor:
         """Draw the anchors of the rate term, ascending; none without it."""
