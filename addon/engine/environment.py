@@ -122,7 +122,9 @@ def _check(candidate: Candidate) -> EnvironmentReport:
 
 
 def _problem(candidate: Candidate, found: dict[str, str], missing: dict[str, str]) -> str:
-    install = f"run: {candidate.python} -m pip install 'pcgs-engine[train]=={engine_version}'"
+    install = (
+        f"run in the folder of PCGS {engine_version}: {candidate.python} -m pip install '.[train]'"
+    )
     if not candidate.chosen:
         install = "set the training engine up again"
     if "torch" in missing and not candidate.chosen:

@@ -56,9 +56,11 @@ def _as_pcgs_error(error: BaseException) -> PcgsError | None:
 
 def _missing_package(name: str) -> PcgsError | None:
     if name in TRAIN_PACKAGES:
-        return DeviceError(f"{name} is not installed; run: pip install 'pcgs-engine[train]'")
+        return DeviceError(f"{name} is not installed; run in PCGS's folder: pip install '.[train]'")
     if name == "gsplat":
-        return DeviceError("gsplat is not installed; run: pip install 'pcgs-engine[cuda]'")
+        return DeviceError(
+            "gsplat is not installed; run in PCGS's folder: pip install '.[train,cuda]'"
+        )
     if name == "torchac":
         return ConfigError("torchac is not installed; use --entropy-backend native or numpy")
     return None

@@ -263,7 +263,7 @@ def test_decode_and_export_run_with_training_packages_blocked(
         [sys.executable, "-c", program, str(pcgs_file), out], text=True, capture_output=True
     )
     assert done.returncode == 4, done.stderr
-    assert "pip install 'pcgs-engine[train]'" in done.stderr
+    assert "pip install '.[train]'" in done.stderr
 
 
 @pytest.fixture
