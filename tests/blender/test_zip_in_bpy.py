@@ -22,12 +22,12 @@ def test_zip_brings_its_own_engine_and_library(user: BpyUser, addon_zip: Path) -
     assert lines["TORCH"] == "False"
 
 
-def test_enabled_twenty_times_and_removed_leaves_nothing(user: BpyUser, addon_zip: Path) -> None:
+def test_enabled_fifty_times_and_removed_leaves_nothing(user: BpyUser, addon_zip: Path) -> None:
     user.session(
         "before = Traces()\n"
         f"install({str(addon_zip)!r})\n"
         "enabled = Traces()\n"
-        "for _ in range(20):\n"
+        "for _ in range(50):\n"
         "    disable()\n"
         "    enable()\n"
         "assert enabled.differences(Traces()) == [], enabled.differences(Traces())\n"
