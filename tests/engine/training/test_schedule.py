@@ -3,7 +3,7 @@
 import pytest
 
 from pcgs_engine.config import TrainingConfig
-from pcgs_engine.training.schedule import Clock, learning_rates, log_linear
+from pcgs_engine.training.schedule import Clock, image_scale, learning_rates, log_linear
 
 
 def test_clock_without_limit_finishes_after_the_planned_iterations():
@@ -42,3 +42,9 @@ def test_context_rate_stays_constant_until_the_rate_term_starts():
     late = learning_rates(config, 1.0)["context"]
     assert early == pytest.approx(start) == pytest.approx(config.learning_rates.context)
     assert late == pytest.approx(config.learning_rates.context_last)
+
+
+def test_image_scale_is_the_first_one_until_its_moment_and_full_size_from_then_on():
+    config = TrainingConfig(first_scale=0.5, full_size_from=0.4)
+    assert [image_scale(config, p) for p in (0.0, 0.39, 0.4, 1.0)] == [0.5, 0.5, 1.0, 1.0]
+    assert image_scale(TrainingConfig(), 0.0) == 1.0

@@ -1,5 +1,7 @@
 """Trainer: the hash grid's box, and fused kernels against plain torch over whole iterations."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -83,6 +85,37 @@ def test_iterations_with_noise_and_rate_do_not_depend_on_the_number_of_threads(s
     one, two = states
     for name in ("feature", "log_scaling", "offsets", "mask_logits"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
+
+
+def test_rate_term_at_an_interval_weighs_as_much_more_and_is_absent_between(scene):
+    losses = {}
+    for interval in (1, 2, 3):
+        trainer = build_trainer(scene)
+        training = trainer.config.training
+        rate = dataclasses.replace(training.rate, interval=interval)
+        trainer.config = dataclasses.replace(
+            trainer.config, training=dataclasses.replace(training, rate=rate)
+        )
+        views = ViewSampler(scene, ImageStore(scene.background), trainer.device)
+        clock = Clock(iterations=1000, time_limit=None, progress=0.5, iteration=12)
+        first = trainer.iterate(views.draw(trainer.order_generator), clock)
+        clock.iteration += 1
+        second = trainer.iterate(views.draw(trainer.order_generator), clock)
+        losses[interval] = first.loss
+        assert first.bits_per_anchor > 0
+        assert (second.bits_per_anchor > 0) == (interval == 1)
+    term = losses[2] - losses[1]
+    assert term > 1e-4
+    assert losses[3] - losses[1] == pytest.approx(2 * term, rel=1e-3)
+
+
+def test_view_is_drawn_at_a_part_of_its_size_with_a_camera_to_match(scene):
+    sampler = ViewSampler(scene, ImageStore(scene.background), torch.device("cpu"))
+    drawn = sampler.draw(torch.Generator().manual_seed(0), scale=0.5)
+    camera, full = drawn.view.camera, scene.train_views[0].camera
+    assert drawn.image.shape == (camera.height, camera.width, 3)
+    assert (camera.width, camera.height) == (full.width // 2, full.height // 2)
+    assert camera.fx == pytest.approx(full.fx / 2)
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.9])
