@@ -142,12 +142,17 @@ class ContextNetwork(nn.Module):
         feature_step: Tensor,  # [n, 1] at this level
         scaling_step: Tensor,  # [n, 1] at this level
         level: int,
+        known: Tensor | None = None,  # [n, F]
     ) -> Tensor:  # [n]
-        """Bits of first-decoded features and scaling of each anchor."""
+        """Bits of first-decoded features and scaling of each anchor.
+
+        Later feature chunks are predicted from the earlier ones of `known`; None: of `features`.
+        """
         count = self.config.feature_dim
         output = self.first(grid, level)
         mean, scale, logit = output[:, : 3 * count].split(count, dim=1)
-        own_mean, own_scale, own_logit = self.channels(features, output[:, : 3 * count])
+        known = features if known is None else known
+        own_mean, own_scale, own_logit = self.channels(known, output[:, : 3 * count])
         bits = mixture_bits(
             features, (mean, own_mean), (scale, own_scale), (logit, own_logit), feature_step
         )
@@ -191,13 +196,17 @@ class ContextNetwork(nn.Module):
     ) -> Tensor:  # [n]
         """Bits of the same refinement under the first-decode laws (the paper's ablation).
 
-        The laws are cut to the coarse interval: mass of the third over mass of the interval.
+        The laws are cut to the coarse interval: mass of the third over mass of the interval, both
+        under the law that the coarse values give.
         """
         values = [_fine_and_coarse(v, s) for v, s in ((features, feature_step),
                                                       (scaling, scaling_step))]  # fmt: skip
-        fine = self.first_bits(grid, values[0][0], values[1][0], feature_step, scaling_step, level)
+        known = values[0][1]
+        fine = self.first_bits(
+            grid, values[0][0], values[1][0], feature_step, scaling_step, level, known
+        )
         coarse = self.first_bits(
-            grid, values[0][1], values[1][1], 3.0 * feature_step, 3.0 * scaling_step, level
+            grid, known, values[1][1], 3.0 * feature_step, 3.0 * scaling_step, level, known
         )
         return (fine - coarse).clamp_min(0.0)
 
