@@ -48,7 +48,7 @@ class PeerPoint:
     decode_seconds: float
 
 
-def convert(source: Path, target: Path, limit: float) -> float:
+def convert(source: Path, target: Path, limit: float, *options: str) -> float:
     """Convert and return the seconds it took, start of the program included.
 
     Raises:
@@ -57,7 +57,7 @@ def convert(source: Path, target: Path, limit: float) -> float:
     """
     start = time.monotonic()
     subprocess.run(
-        [str(NODE), str(TOOL), "-w", "-q", "-g", "cpu", str(source), str(target)],
+        [str(NODE), str(TOOL), "-w", "-q", "-g", "cpu", *options, str(source), str(target)],
         check=True, capture_output=True, text=True, timeout=limit,
     )  # fmt: skip
     return time.monotonic() - start
@@ -96,7 +96,7 @@ class PeerJudge:
 
 
 def peer_points(
-    ply: Path, judge: PeerJudge, limit: float
+    ply: Path, judge: PeerJudge, limit: float, sog_iterations: int
 ) -> tuple[list[PeerPoint], dict[str, str]]:
     """Return the points, and by format the reason of those that do not end in `limit` seconds."""
     points, skipped = [judge.point("PLY", ply, ply, 0.0, 0.0)], {}
@@ -107,7 +107,8 @@ def peer_points(
                 skipped[name] = "no splat-transform; run npm install --prefix benchmarks/peers"
                 continue
             try:
-                encode = convert(ply, stored, limit)
+                own = ("-i", str(sog_iterations)) if name == "SOG" else ()
+                encode = convert(ply, stored, limit, *own)
                 decode = convert(stored, decoded, limit)
             except subprocess.TimeoutExpired:
                 skipped[name] = f"stopped after {limit / 60:.0f} minutes (--minutes)"
@@ -128,9 +129,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=120, help="limit of one conversion")
+    parser.add_argument(
+        "--sog-iterations", type=int, default=10, help="of SOG's clustering; 10 is its own default"
+    )
     options = parser.parse_args()
     judge = PeerJudge(options.scene, options.size, options.threads)
-    points, skipped = peer_points(options.ply, judge, 60 * options.minutes)
+    limit = 60 * options.minutes
+    points, skipped = peer_points(options.ply, judge, limit, options.sog_iterations)
     for name, reason in skipped.items():
         print(f"{name}: not run, {reason}")
     text = json.dumps({"points": [asdict(p) for p in points], "skipped": skipped}, indent=1)

@@ -25,8 +25,8 @@ from rd_variants import Variant, variants
 
 BENCHMARKS = Path(__file__).resolve().parent
 PICTURE = BENCHMARKS.parent / "docs" / "images" / "rate_distortion.png"
-CURVES = ("progressive", "single", "3dgs", "neural")
-LONG_CURVES = ("3dgs", "neural")
+CURVES = ("progressive", "single", "3dgs", "neural", "coarse")
+LONG_CURVES = ("3dgs", "neural", "coarse")
 EXACT_DB = 0.005
 """A head whose splats lose less is as good as exact."""
 Row = dict[str, object]
@@ -76,19 +76,10 @@ class SceneRuns:
             "--iterations", self.options.iterations, *size,
         ]  # fmt: skip
         self._timed(folder, train_seconds=lambda: _python(train))
-        _python(
-            [
-                BENCHMARKS / "peer_formats.py",
-                ply,
-                "--scene",
-                self.scene,
-                "--out",
-                result,
-                *size,
-                "--minutes",
-                self.options.minutes,
-            ]
-        )
+        _python([
+            BENCHMARKS / "peer_formats.py", ply, "--scene", self.scene, "--out", result, *size,
+            "--minutes", self.options.minutes, "--sog-iterations", self.options.sog_iterations,
+        ])  # fmt: skip
 
     def _timed(self, folder: Path, **steps: Callable[[], None]) -> None:
         """Run steps that are not done and keep their seconds."""
@@ -228,6 +219,9 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=120, help="limit of a conversion to a peer's format"
     )
+    parser.add_argument(
+        "--sog-iterations", type=int, default=10, help="of SOG's clustering; 10 is its own default"
+    )
     parser.add_argument("--name", default="rate_distortion", help="name of the result file")
     options = parser.parse_args()
     options.out = options.out.resolve()
@@ -239,7 +233,11 @@ def main() -> None:
         rows = [runs.points(variant) for variant in variants(curves)]
         figures = summary(name, rows)
         scenes.append({"scene": name, "rows": rows, "summary": figures})
-        settings = {"iterations": options.iterations, "size": options.size}
+        settings = {
+            "iterations": options.iterations,
+            "size": options.size,
+            "sog_iterations": options.sog_iterations,
+        }
         path = write_result(options.name, {"settings": settings, "scenes": scenes})
         print(f"{table(rows)}\n{json.dumps(figures, indent=1)}", flush=True)
         for row in rows:

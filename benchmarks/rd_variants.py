@@ -25,9 +25,19 @@ class Variant:
 
 
 def variants(names: list[str]) -> list[Variant]:
-    """Return the trainings behind the named curves: `progressive`, `neural`, `single`, `3dgs`."""
+    """Return the trainings behind the named curves.
+
+    `progressive`, `coarse` (λ twice as large), `neural`, `single`, `3dgs`.
+    """
     known = {
         "progressive": [Variant(name="progressive", curve="progressive", settings={})],
+        "coarse": [
+            Variant(
+                name="coarse",
+                curve="coarse",
+                settings={"training": {"rate": {"weights": [2 * w for w in SINGLE_WEIGHTS]}}},
+            ),
+        ],
         "neural": [
             Variant(name="neural", curve="neural", settings={"model": {"head": "neural"}}),
         ],
