@@ -57,7 +57,7 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
             feature_step=0.5,
             scaling_step=4.0,
             head_hidden=32,
-            sh_degree=3,
+            sh_degree=1,
             hash_grid=HashGridConfig(
                 resolutions_3d=(18, 28, 44, 68, 108, 168),
                 log2_table_3d=11,
@@ -65,11 +65,11 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
                 log2_table_2d=12,
             ),
             context=ContextConfig(
-                hash_hidden=32,
-                step_hidden=16,
-                offset_hidden=32,
-                channel_hidden=16,
-                feature_trit_hidden=24,
+                hash_hidden=48,
+                step_hidden=24,
+                offset_hidden=48,
+                channel_hidden=24,
+                feature_trit_hidden=48,
             ),
         ),
         training=TrainingConfig(

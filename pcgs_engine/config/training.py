@@ -107,9 +107,8 @@ class RateConfig:
     start: float = 0.3333
     """10 000 / 30 000: learned steps and the rate term from here on."""
     rounding_start: float = 0.7
-    """Level 1's values are rounded, gradients straight through, instead of noisy from here on: the
-    head learns from what decoders will see. The finer steps keep their noise: rounded to them, few
-    photographs are learned by heart (docs/experiments.md)."""
+    """Values are rounded, gradients straight through, instead of noisy from here on: the head
+    learns from what decoders will see (docs/experiments.md)."""
     interval: int = 1
     """Iterations between two with the rate term, which then weighs as much more."""
     initial_mask_logit: float = 1.0

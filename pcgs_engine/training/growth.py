@@ -150,7 +150,7 @@ def _grow_at(
         renumber[chosen] = torch.arange(room, device=group.device)
         cells, group = cells[chosen], renumber[group]
         rows, group = rows[group >= 0], group[group >= 0]
-    _append(anchors, optimizer, cells * cell, rows, group, cell, mask_logits, generator)
+    _append(anchors, optimizer, cells * cell, rows, group, cell, mask_logits)
 
 
 def _new_cells(coarse: Tensor, lattice: Tensor, cell: int) -> tuple[Tensor, Tensor]:
@@ -179,7 +179,6 @@ def _append(
     group: Tensor,  # [c] new anchor of each candidate
     cell: int,
     mask_logits: Sequence[float],  # of a new Gaussian, one per level
-    generator: torch.Generator,
 ) -> None:
     count, device = len(lattice), lattice.device
     feature = anchors.feature.detach()
@@ -187,15 +186,12 @@ def _append(
     share = torch.bincount(group, minlength=count).to(feature.dtype)[:, None]
     total = feature.new_zeros((count, feature.shape[1])).index_add_(0, group, feature[parents])
     size = torch.tensor(anchors.voxel_size * cell, device=device).log()
-    # Spread like those of the first anchors: published zeros stack K equal Gaussians on one spot.
-    shape = (count, *anchors.offsets.shape[1:])
-    offsets = torch.rand(shape, generator=generator, device=device) - 0.5
     optimizer.append_rows(
         lattice.to(torch.int32),
         {
             "feature": total / share,
             "log_scaling": size.expand(count, 6).clone(),
-            "offsets": offsets,
+            "offsets": feature.new_zeros((count, *anchors.offsets.shape[1:])),
             "mask_logits": feature.new_tensor(mask_logits).repeat(
                 count, anchors.mask_logits.shape[1], 1
             ),

@@ -185,7 +185,7 @@ class Trainer:
         steps = self._noise_steps(len(rows), grid, level, progress)
         values, sampled = take_rows(
             anchors, rows, sample, used, steps, self.generator, self._pool,
-            rounded=level == 1 and progress >= rate.rounding_start,
+            rounded=progress >= rate.rounding_start,
         )  # fmt: skip
         centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=self.device)
         derived = derive_gaussians(

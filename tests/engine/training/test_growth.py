@@ -64,9 +64,6 @@ def test_growth_adds_an_anchor_at_the_coarse_cell_of_a_pulling_gaussian():
     assert len(anchors) == 2
     assert anchors.lattice[1].tolist() == [8, 0, 0]  # round(4.1 / (0.5 * 4)) * 4
     assert torch.equal(anchors.feature[1], anchors.feature[0])
-    spread = anchors.offsets.detach()[1]
-    assert len(spread.unique()) == spread.numel()  # no two of its Gaussians on one spot
-    assert 0.0 < float(spread.abs().max()) <= 0.5
     assert (anchors.mask_logits[1] == torch.tensor([-1.5, 0.5, 0.5])).all()
     assert statistics.gradient.shape == (2, K)
 
