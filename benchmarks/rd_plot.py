@@ -11,6 +11,7 @@ __all__ = ["draw_curves"]
 INK, GRID = "#24292f", "#d8dee4"
 STYLES = {
     "progressive": ("#0969da", "-", "one progressive file"),
+    "coarse": ("#57606a", "-.", "one progressive file, λ doubled"),
     "single": ("#8250df", "--", "one training per rate"),
     "neural splats": ("#1a7f37", ":", "progressive, neural head, as exported"),
 }
