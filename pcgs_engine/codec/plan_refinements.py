@@ -32,7 +32,7 @@ class RefinementPlan:
     """Wanted packages of a level, of about equal size."""
     first_worth: float = 0.25
     """Least worth of a block at level 2; lower ones wait for a later level."""
-    last_worth: float = 0.15
+    last_worth: float = 0.05
     """Least worth of a block at the last level; lower ones are never sent."""
 
     def least_worth(self, level: int, levels: int) -> float:
