@@ -138,7 +138,12 @@ def main() -> None:
     points, skipped = peer_points(options.ply, judge, limit, options.sog_iterations)
     for name, reason in skipped.items():
         print(f"{name}: not run, {reason}")
-    text = json.dumps({"points": [asdict(p) for p in points], "skipped": skipped}, indent=1)
+    body = {
+        "points": [asdict(p) for p in points],
+        "skipped": skipped,
+        "sog_iterations": options.sog_iterations,
+    }
+    text = json.dumps(body, indent=1)
     write_atomically(options.out, lambda stream: stream.write(text.encode()))
 
 

@@ -233,11 +233,7 @@ def main() -> None:
         rows = [runs.points(variant) for variant in variants(curves)]
         figures = summary(name, rows)
         scenes.append({"scene": name, "rows": rows, "summary": figures})
-        settings = {
-            "iterations": options.iterations,
-            "size": options.size,
-            "sog_iterations": options.sog_iterations,
-        }
+        settings = {"iterations": options.iterations, "size": options.size}
         path = write_result(options.name, {"settings": settings, "scenes": scenes})
         print(f"{table(rows)}\n{json.dumps(figures, indent=1)}", flush=True)
         for row in rows:
