@@ -1,6 +1,6 @@
 """Progressive masks alone on plain Scaffold-GS: no quantization, no entropy model.
 
-    python benchmarks/masks_alone.py --scene ../shared/data/fox --iterations 1500 --size 240
+    python benchmarks/masks_alone.py --scene ../shared/data/fox --iterations 1000 --size 240
 
 The paper's claim that the masks work without the rest: one training whose levels keep more and
 more Gaussians, against one training per level. In place of the rate stands HAC's mask loss, the
