@@ -102,6 +102,9 @@ class RateConfig:
 
     weights: tuple[float, ...] = (4e-3, 2e-3, 0.5e-3)
     """λ per level, falling: what a bit per scalar costs at this level."""
+    share_decay: float = 1.0
+    """How often a level is drawn, over the level before it; 1 = all alike, as in the paper. Below
+    1 first levels get more of the iterations (docs/experiments.md)."""
     noise_start: float = 0.1
     """3 000 / 30 000: uniform noise of the base steps from here on."""
     start: float = 0.3333
@@ -109,6 +112,10 @@ class RateConfig:
     rounding_start: float = 0.7
     """Values are rounded, gradients straight through, instead of noisy from here on: the head
     learns from what decoders will see (docs/experiments.md)."""
+    deferral_start: float = 0.85
+    """When level 1 hands anchors over to level 2 (training/defer_anchors.py)."""
+    deferred_share: float = 0.0
+    """Share of level 1's anchors that wait for level 2 from then on; 0 = none, as in the paper."""
     interval: int = 1
     """Iterations between two with the rate term, which then weighs as much more."""
     initial_mask_logit: float = 1.0
@@ -126,6 +133,12 @@ class RateConfig:
     """Off: refinement trits are priced by the mixture instead (ablation)."""
 
     @property
+    def level_shares(self) -> tuple[float, ...]:
+        """Probability of each level to be drawn in an iteration; sums to 1."""
+        odds = [self.share_decay**level for level in range(len(self.weights))]
+        return tuple(value / sum(odds) for value in odds)
+
+    @property
     def initial_mask_logits(self) -> tuple[float, ...]:
         """Logits of a new Gaussian, one per level."""
         return (self.initial_mask_logit, *(self.initial_mask_increment,) * (len(self.weights) - 1))
@@ -139,9 +152,12 @@ class RateConfig:
         ordered = all(a >= b for a, b in zip(self.weights, self.weights[1:], strict=False))
         if not self.weights or not ordered or min(self.weights) < 0:
             raise ConfigError(f"rate weights are {self.weights}, wanted falling values >= 0")
+        check_range(self, "share_decay", 0.01, 1.0)
         check_range(self, "noise_start", 0.0, 1.0)
         check_range(self, "start", self.noise_start, 1.0)
         check_range(self, "rounding_start", self.start, 1.0)
+        check_range(self, "deferral_start", 0.0, 1.0)
+        check_range(self, "deferred_share", 0.0, 0.9)
         check_range(self, "interval", 1, 100)
         check_range(self, "initial_mask_logit", -4.5, 20.0)
         check_range(self, "initial_mask_increment", -20.0, 20.0)

@@ -135,3 +135,18 @@ def test_iteration_of_a_view_that_sees_no_anchor_goes_on(scene, progress, head, 
     assert result.gaussians == 0
     assert result.loss > 0
     assert all(torch.isfinite(p).all() for p in trainer.head.parameters())
+
+
+@pytest.mark.parametrize(("decay", "shares"), [(1.0, (1 / 3,) * 3), (0.5, (4 / 7, 2 / 7, 1 / 7))])
+def test_levels_are_drawn_as_often_as_their_shares_say(scene, decay, shares):
+    config = preset_config(Preset.PREVIEW)
+    rate = dataclasses.replace(config.training.rate, share_decay=decay)
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=rate))
+    assert rate.level_shares == pytest.approx(shares)
+    trainer = Trainer(scene, config, CpuRasterizer(1), 1)
+    views = ViewSampler(scene, ImageStore(scene.background), trainer.device)
+    clock = Clock(iterations=100_000, time_limit=None)
+    levels = [trainer.iterate(views.draw(trainer.order_generator), clock).level for _ in range(200)]
+    for level, share in enumerate(shares, start=1):
+        deviation = (share * (1 - share) / len(levels)) ** 0.5
+        assert levels.count(level) / len(levels) == pytest.approx(share, abs=4 * deviation)
