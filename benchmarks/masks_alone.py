@@ -60,7 +60,7 @@ def plain_config(iterations: int, levels: int) -> RunConfig:
     config = with_levels(preset_config(Preset.PREVIEW), levels)
     rate = dataclasses.replace(
         config.training.rate, noise_start=1.0, start=1.0, rounding_start=1.0,
-        initial_mask_increment=1.0,
+        initial_mask_increment=1.0, share_decay=1.0,
     )  # fmt: skip
     training = dataclasses.replace(config.training, rate=rate, iterations=iterations)
     return RunConfig(model=config.model, training=training)

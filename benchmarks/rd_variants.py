@@ -5,10 +5,12 @@ A variant is one training run by the command line; `settings` is what its `--con
 
 from dataclasses import dataclass
 
+from pcgs_engine.config import Preset, preset_config
+
 __all__ = ["SINGLE_WEIGHTS", "Variant", "variants"]
 
 SINGLE_WEIGHTS = (16e-3, 4e-3, 1e-3)
-"""λ of the single-rate trainings: the preview preset's ladder."""
+"""λ of the single-rate trainings, from fewer bytes than level 1 to more than the last level."""
 ROUNDED_FROM = 16e-3
 """Single-rate trainings of finer steps lose by rounding: noise keeps them from overfitting."""
 
@@ -35,7 +37,7 @@ def variants(names: list[str]) -> list[Variant]:
             Variant(
                 name="coarse",
                 curve="coarse",
-                settings={"training": {"rate": {"weights": [2 * w for w in SINGLE_WEIGHTS]}}},
+                settings={"training": {"rate": {"weights": [2 * w for w in _preset_weights()]}}},
             ),
         ],
         "neural": [
@@ -55,6 +57,10 @@ def variants(names: list[str]) -> list[Variant]:
         "3dgs": [Variant(name="3dgs", curve="3dgs", settings={})],
     }
     return [variant for name in names for variant in known[name]]
+
+
+def _preset_weights() -> tuple[float, ...]:
+    return preset_config(Preset.PREVIEW).training.rate.weights
 
 
 def _rounding(weight: float) -> dict[str, float]:

@@ -15,10 +15,13 @@ from ..entropy.backend import EntropyBackend, best_backend
 from ..errors import SceneError
 from ..protocol import LevelResult, Saved, Status, Warned
 from .console import Console
-from .parser import Commands, add_background, add_command, add_device, add_progress, one_of
+from .parser import Commands, add_background, add_command, add_device, add_progress, one_of, part
 from .report import level_table
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from ..codec import EncodedScene
     from ..levels.sensitivity import Sensitivity
     from ..model.trained_model import TrainedModel
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EncodeJob", "add_arguments", "encode_run", "run"]
 
+DEFERRED_SHARE = 0.15
+"""Costs the curve of levels nothing (docs/experiments.md)."""
+DEFERRAL_VIEWS = 64
+"""Training views that deferral looks at, at most twice as many."""
 SENSITIVITY_VIEWS = 128
 """Training views that refinements are ranked on, at most twice as many."""
 
@@ -43,6 +50,8 @@ class EncodeJob:
     scene: Path | None = None
     """Where the image set lies now; None: where it lay in training."""
     background: tuple[float, float, float] | None = None
+    deferred_share: float = DEFERRED_SHARE
+    """Part of level 1's anchors that come with level 2 instead."""
     quality: bool = True
     """Whether to judge every level on the held-out views."""
 
@@ -77,6 +86,14 @@ def add_arguments(commands: Commands) -> None:
         "training)",
     )
     parser.add_argument(
+        "--defer",
+        type=part,
+        default=DEFERRED_SHARE,
+        metavar="SHARE",
+        help="part of level 1's anchors that come with level 2 instead, the least visible for "
+        f"their bytes: a smaller first level (default: {DEFERRED_SHARE})",
+    )
+    parser.add_argument(
         "--no-quality", action="store_true", help="do not measure PSNR and SSIM of the levels"
     )
     add_background(parser)
@@ -100,6 +117,7 @@ def run(args: argparse.Namespace, console: Console) -> str:
         backend=args.entropy_backend or best_backend(),
         scene=args.scene,
         background=args.background,
+        deferred_share=args.defer,
         quality=not args.no_quality,
     )
     console.result(level_table(encode_run(job, rasterizer, console)))
@@ -130,8 +148,9 @@ def encode_run(
     info, model = load_run_info(job.run), load_trained(job.run)
     scene = _load_scene(job, info, console)
     sensitivity = _sensitivity(model, scene, rasterizer, console)
+    deferred = _deferred(job, model, scene, rasterizer, console)
     console.message(Status(text=f"splitting {job.run} into levels"))
-    coded = split_levels(model, sensitivity)
+    coded = split_levels(model, sensitivity, deferred)
     product, engine = best_product(rasterizer.device)
     console.message(Status(text=f"coding with the {job.backend.value} backend, {engine}"))
     encoded = encode_chunks(coded, backend=job.backend, product=product)
@@ -188,6 +207,27 @@ def _sensitivity(
     chosen = cameras[:: max(len(cameras) // SENSITIVITY_VIEWS, 1)]
     console.message(Status(text=f"measuring sensitivity on {len(chosen)} views"))
     return measure_sensitivity(model, chosen, rasterizer=rasterizer, background=scene.background)
+
+
+def _deferred(
+    job: EncodeJob,
+    model: "TrainedModel",
+    scene: "Scene | None",
+    rasterizer: "Rasterizer",
+    console: Console,
+) -> "npt.NDArray[np.bool_] | None":
+    """Choose the anchors that level 1 leaves to level 2; none without images or a level 2."""
+    # Delayed: torch, see run.
+    from ..levels.defer_anchors import choose_deferred
+
+    if scene is None or job.deferred_share == 0.0 or model.config.model.num_levels == 1:
+        return None
+    cameras = [view.camera for view in scene.train_views]
+    chosen = cameras[:: max(len(cameras) // DEFERRAL_VIEWS, 1)]
+    console.message(Status(text=f"choosing what level 1 leaves out on {len(chosen)} views"))
+    return choose_deferred(
+        model, chosen, share=job.deferred_share, rasterizer=rasterizer, background=scene.background
+    )
 
 
 def _background(job: EncodeJob, info: "RunInfo") -> tuple[float, float, float]:

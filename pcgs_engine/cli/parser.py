@@ -25,6 +25,7 @@ __all__ = [
     "add_scene",
     "add_split",
     "one_of",
+    "part",
     "positive",
     "positive_number",
 ]
@@ -199,6 +200,17 @@ def positive_number(text: str) -> float:
         value = 0.0
     if not 0.0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def part(text: str) -> float:
+    """Parse a number in 0..0.9."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 0.9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number in 0..0.9")
     return value
 
 

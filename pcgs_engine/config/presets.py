@@ -69,7 +69,7 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
                 step_hidden=24,
                 offset_hidden=48,
                 channel_hidden=24,
-                feature_trit_hidden=48,
+                feature_trit_hidden=24,
             ),
         ),
         training=TrainingConfig(
@@ -78,7 +78,10 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
             learning_rates=LearningRateConfig(mask_last=0.002),
             growth=AnchorGrowthConfig(max_anchors=60_000),
             rate=RateConfig(
-                weights=(16e-3, 4e-3, 1e-3), initial_mask_logit=-3.5, initial_mask_increment=-3.5
+                weights=(10.7e-3, 4e-3, 2e-3),
+                falling_draws=True,
+                initial_mask_logit=-3.5,
+                initial_mask_increment=-3.5,
             ),
         ),
     )

@@ -102,9 +102,8 @@ class RateConfig:
 
     weights: tuple[float, ...] = (4e-3, 2e-3, 0.5e-3)
     """λ per level, falling: what a bit per scalar costs at this level."""
-    share_decay: float = 1.0
-    """How often a level is drawn, over the level before it; 1 = all alike, as in the paper. Below
-    1 first levels get more of the iterations (docs/experiments.md)."""
+    falling_draws: bool = False
+    """Draw earlier levels more often, three levels 3 : 2 : 1; off: all alike, as in the paper."""
     noise_start: float = 0.1
     """3 000 / 30 000: uniform noise of the base steps from here on."""
     start: float = 0.3333
@@ -112,10 +111,6 @@ class RateConfig:
     rounding_start: float = 0.7
     """Values are rounded, gradients straight through, instead of noisy from here on: the head
     learns from what decoders will see (docs/experiments.md)."""
-    deferral_start: float = 0.85
-    """When level 1 hands anchors over to level 2 (training/defer_anchors.py)."""
-    deferred_share: float = 0.0
-    """Share of level 1's anchors that wait for level 2 from then on; 0 = none, as in the paper."""
     interval: int = 1
     """Iterations between two with the rate term, which then weighs as much more."""
     initial_mask_logit: float = 1.0
@@ -135,7 +130,8 @@ class RateConfig:
     @property
     def level_shares(self) -> tuple[float, ...]:
         """Probability of each level to be drawn in an iteration; sums to 1."""
-        odds = [self.share_decay**level for level in range(len(self.weights))]
+        levels = len(self.weights)
+        odds = range(levels, 0, -1) if self.falling_draws else [1] * levels
         return tuple(value / sum(odds) for value in odds)
 
     @property
@@ -152,12 +148,9 @@ class RateConfig:
         ordered = all(a >= b for a, b in zip(self.weights, self.weights[1:], strict=False))
         if not self.weights or not ordered or min(self.weights) < 0:
             raise ConfigError(f"rate weights are {self.weights}, wanted falling values >= 0")
-        check_range(self, "share_decay", 0.01, 1.0)
         check_range(self, "noise_start", 0.0, 1.0)
         check_range(self, "start", self.noise_start, 1.0)
         check_range(self, "rounding_start", self.start, 1.0)
-        check_range(self, "deferral_start", 0.0, 1.0)
-        check_range(self, "deferred_share", 0.0, 0.9)
         check_range(self, "interval", 1, 100)
         check_range(self, "initial_mask_logit", -4.5, 20.0)
         check_range(self, "initial_mask_increment", -20.0, 20.0)

@@ -46,7 +46,11 @@ class _Values:
     offsets: Float64Array  # [N, K, 3]
 
 
-def split_levels(model: TrainedModel, sensitivity: Sensitivity | None = None) -> CodedModel:
+def split_levels(
+    model: TrainedModel,
+    sensitivity: Sensitivity | None = None,
+    deferred: npt.NDArray[np.bool_] | None = None,
+) -> CodedModel:
     """Quantize a trained model into the integers of its last level.
 
     Anchors that no level uses are dropped. Steps come from the decoder's own context model, so
@@ -56,12 +60,13 @@ def split_levels(model: TrainedModel, sensitivity: Sensitivity | None = None) ->
         model: what training left.
         sensitivity: how much each value matters to the training views; without it refinements
             are ordered by the size of their errors alone.
+        deferred: `[N]`, anchors of level 1 that come with level 2 instead; None: none of them.
 
     Raises:
         ModelMismatchError: no anchor is left at the first level, or a value is not finite.
     """
     _check_finite(model)
-    values = _ordered_values(model)
+    values = _ordered_values(model, deferred)
     config, voxel_size = model.config.model, model.anchors.voxel_size
     hash_grid = hash_grid_weights(model.hash_grid, voxel_size)
     context = _calibrated(model, hash_grid, values)
@@ -132,12 +137,14 @@ def _calibrated(model: TrainedModel, hash_grid: HashGridWeights, values: _Values
     return calibrate_context(model.context.weights(), model.config.model, sample, unit, limit)
 
 
-def _ordered_values(model: TrainedModel) -> _Values:
+def _ordered_values(model: TrainedModel, deferred: npt.NDArray[np.bool_] | None = None) -> _Values:
     anchors = model.anchors
     num_levels = model.config.model.num_levels
     masks = np.stack(
         [gaussian_mask(anchors.mask_logits, s).cpu().numpy() for s in range(1, num_levels + 1)]
     )
+    if deferred is not None and num_levels > 1:
+        masks[0, deferred] = False
     present: npt.NDArray[np.bool_] = np.any(masks, axis=2)  # [S, N]
     if not present[0].any():
         raise ModelMismatchError(

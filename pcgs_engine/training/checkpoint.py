@@ -56,7 +56,6 @@ def save_checkpoint(run: Path, trainer: Trainer, clock: Clock, order: Tensor) ->
         "progress": clock.progress,
         "elapsed": clock.elapsed,
         "box_is_final": trainer.box_is_final,
-        "deferral_is_done": trainer.deferral_is_done,
         "voxel_size": trainer.anchors.voxel_size,
         "distance_unit": trainer.head.distance_unit,
     }
@@ -87,8 +86,6 @@ def load_checkpoint(run: Path, trainer: Trainer, clock: Clock) -> Tensor:
         trainer.order_generator.set_state(tensors["order_generator"])
         order = tensors["order"]
         trainer.box_is_final = bool(state["box_is_final"])
-        # absent in runs from before deferral, which defer nothing
-        trainer.deferral_is_done = bool(state.get("deferral_is_done", False))
         clock.iteration = int(state["iteration"])
         clock.progress = float(state["progress"])
         clock.elapsed = float(state["elapsed"])

@@ -18,7 +18,6 @@ from ..model.init_anchors import init_anchors
 from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
-from .defer_anchors import deferred_logits, measure_presence
 from .growth import GrowthStatistics, adjust_anchors, drop_masked_anchors
 from .image_loss import ImageLoss
 from .optimizer import ModelOptimizer
@@ -32,8 +31,6 @@ BOX_MARGIN = 0.2
 """The hash grid's box is the anchors' extent, wider by this part on each side (facts §2.1)."""
 MIN_BOX_RATIO = 1e-3
 """Least extent of an axis, as a part of the largest: flat scenes need a box with a volume."""
-DEFERRAL_VIEWS = 64
-"""Training views that the choice of deferred anchors looks at, evenly spread."""
 ALPHA_WEIGHT = 0.1
 """Weight of |alpha - image alpha| where images have alpha: empty space must stay empty."""
 
@@ -90,8 +87,6 @@ class Trainer:
         self.optimizer = ModelOptimizer(self.anchors, self._modules())
         self.statistics = self._empty_statistics()
         self.box_is_final = False
-        self.deferral_is_done = False
-        self._cameras = [view.camera for view in scene.train_views]
         self._lookup = self.hash_grid.prepare(self.anchors.positions)
 
     def _modules(self) -> dict[str, list[torch.nn.Parameter]]:
@@ -138,8 +133,6 @@ class Trainer:
             self.hash_grid.set_box(*self._box())
             self.box_is_final = True
             self.anchors_changed()
-        if progress >= training.rate.deferral_start and not self.deferral_is_done:
-            self._defer()
         shares = torch.tensor(training.rate.level_shares)
         level = 1 + int(torch.multinomial(shares, 1, generator=self.order_generator))
         collecting = training.growth.statistics_start <= progress < training.growth.stop
@@ -163,23 +156,6 @@ class Trainer:
             bits_per_anchor=bits,
             gaussians=len(drawn.derived.slots),
         )
-
-    def _defer(self) -> None:
-        """Let level 2 bring the anchors that level 1 misses least."""
-        self.deferral_is_done = True
-        share = self.config.training.rate.deferred_share
-        if share == 0.0 or self.config.model.num_levels == 1:
-            return
-        presence = measure_presence(
-            self.anchors,
-            self.head,
-            self._cameras[:: -(-len(self._cameras) // DEFERRAL_VIEWS)],
-            rasterizer=self.rasterizer,
-            background=self.background,
-            generator=self.generator,
-        )
-        logits = deferred_logits(self.anchors.mask_logits, presence, share)
-        self.optimizer.set_anchor_parameter("mask_logits", logits)
 
     def _sample(self, with_rate: bool) -> Tensor:
         """Draw the anchors of the rate term, ascending; none without it."""

@@ -137,10 +137,12 @@ def test_iteration_of_a_view_that_sees_no_anchor_goes_on(scene, progress, head, 
     assert all(torch.isfinite(p).all() for p in trainer.head.parameters())
 
 
-@pytest.mark.parametrize(("decay", "shares"), [(1.0, (1 / 3,) * 3), (0.5, (4 / 7, 2 / 7, 1 / 7))])
-def test_levels_are_drawn_as_often_as_their_shares_say(scene, decay, shares):
+@pytest.mark.parametrize(
+    ("falling", "shares"), [(False, (1 / 3,) * 3), (True, (3 / 6, 2 / 6, 1 / 6))]
+)
+def test_levels_are_drawn_as_often_as_their_shares_say(scene, falling, shares):
     config = preset_config(Preset.PREVIEW)
-    rate = dataclasses.replace(config.training.rate, share_decay=decay)
+    rate = dataclasses.replace(config.training.rate, falling_draws=falling)
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=rate))
     assert rate.level_shares == pytest.approx(shares)
     trainer = Trainer(scene, config, CpuRasterizer(1), 1)
