@@ -119,6 +119,10 @@ def main() -> None:
         "--seeds", type=int, nargs="+", default=[0],
         help="train progressive and single-rate files from each, and take means",
     )  # fmt: skip
+    parser.add_argument(
+        "--once", nargs="+", default=[], metavar="SCENE",
+        help="scenes that are trained from the first seed alone",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs/rate_distortion"))
     parser.add_argument(
         "--minutes", type=float, default=120, help="limit of a conversion to a peer's format"
@@ -132,12 +136,13 @@ def main() -> None:
     scenes = []
     for name in [*options.scenes, *options.brief]:
         curves = [c for c in options.curves if name in options.scenes or c not in LONG_CURVES]
+        repeated = () if name in options.once else REPEATED
         print(f"{name} ...", flush=True)
         runs = SceneRuns((options.data / name).resolve(), options)
         rows = [
             runs.points(variant, seed)
             for variant in variants(curves)
-            for seed in (options.seeds if variant.curve in REPEATED else options.seeds[:1])
+            for seed in (options.seeds if variant.curve in repeated else options.seeds[:1])
         ]
         figures = summary(name, rows)
         scenes.append({"scene": name, "rows": rows, "summary": figures})
