@@ -187,8 +187,9 @@ def _load_scene(job: EncodeJob, info: "RunInfo", console: Console) -> "Scene | N
             raise
         console.message(
             Warned(
-                text=f"without its images quality is not measured, and refinements are ordered by "
-                f"the size of their errors alone: {error}; or give --scene"
+                text="without its images quality is not measured, refinements are ordered by the "
+                "size of their errors alone, and level 1 keeps all its anchors: "
+                f"{error}; or give --scene"
             )
         )
         return None

@@ -157,6 +157,33 @@ def test_encode_ranks_by_sensitivity_and_draws_a_thumbnail(
     assert (inspect_file(out).levels[-1].psnr is None) == bool(options)
 
 
+def test_encode_leaves_anchors_of_level_1_to_level_2_as_asked(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All shares give the same last level; a larger one a smaller first level."""
+    levels = []
+    for share in ("0", "0.15", "0.5"):
+        out = tmp_path / f"{share}.pcgs"
+        argv = ["encode", str(trained_run), "--out", str(out), "--defer", share, "--no-quality"]
+        assert main([*argv, *CPU]) == 0
+        assert ("level 1 leaves out" in capsys.readouterr().err) == (share != "0")
+        levels.append(inspect_file(out).levels)
+    whole, usual, half = ([level.anchors for level in file] for file in levels)
+    assert usual == [whole[0] - int(0.15 * whole[0]), *whole[1:]]
+    assert half == [whole[0] - int(0.5 * whole[0]), *whole[1:]]
+    assert half[0] < usual[0]
+    assert levels[2][0].bytes < levels[1][0].bytes < levels[0][0].bytes
+
+
+@pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])
+def test_encode_refuses_a_share_that_is_none(
+    share: str, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["encode", str(trained_run), "--out", str(tmp_path / "x.pcgs"), f"--defer={share}"]
+    assert main(argv) == 2
+    assert "0..0.9" in capsys.readouterr().err
+
+
 def test_encode_without_the_scene_has_no_thumbnail(trained_run: Path, tmp_path: Path) -> None:
     run, out = moved_run(trained_run, tmp_path), tmp_path / "scene.pcgs"
     assert main(["encode", str(run), "--out", str(out), *CPU]) == 0
