@@ -6,6 +6,7 @@ environment; without it tests that train or scan are skipped.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,8 @@ def pytest_sessionfinish(session, exitstatus):
 def pytest_unconfigure(config):
     # bpy's own clean-up at exit can crash (4.2) or hang (4.5) once the GPU has been used.
     if bpy is not None and not hasattr(config, "workerinput"):
+        for folder in (os.environ["BLENDER_USER_RESOURCES"], bpy.app.tempdir):
+            shutil.rmtree(folder, ignore_errors=True)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_exit["status"])
