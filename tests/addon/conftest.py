@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 # Before the first import of bpy: the user's own settings are neither read nor changed.
-os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="pcgs-blender-")
+USER_FOLDER = tempfile.mkdtemp(prefix="pcgs-blender-")
+os.environ["BLENDER_USER_RESOURCES"] = USER_FOLDER
 
 try:
     import bpy
@@ -32,8 +33,10 @@ def pytest_sessionfinish(session, exitstatus):
 def pytest_unconfigure(config):
     # bpy's own clean-up at exit can crash (4.2) or hang (4.5) once the GPU has been used.
     if bpy is not None and not hasattr(config, "workerinput"):
-        for folder in (os.environ["BLENDER_USER_RESOURCES"], bpy.app.tempdir):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(USER_FOLDER, ignore_errors=True)
+        session = Path(bpy.app.tempdir)
+        if session.name.startswith("blender_"):  # never the temporary folder itself
+            shutil.rmtree(session, ignore_errors=True)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_exit["status"])
