@@ -186,6 +186,11 @@ class TrainingConfig:
     learning_rates: LearningRateConfig = field(default_factory=LearningRateConfig)
     growth: AnchorGrowthConfig = field(default_factory=AnchorGrowthConfig)
     rate: RateConfig = field(default_factory=RateConfig)
+    averaging_start: float = 0.8
+    """The model is an exponential moving average of the weights from here on, not before growth
+    stops; 1 = the last weights (docs/experiments.md)."""
+    averaging_span: float = 1 / 15
+    """Time constant of that average, as a part of the run."""
 
     def __post_init__(self) -> None:
         """Check ranges.
@@ -205,3 +210,5 @@ class TrainingConfig:
         check_range(self, "seed", 0, 2**63 - 1)
         check_range(self, "checkpoint_seconds", 0.0, 3600.0, open_low=True)
         check_range(self, "eval_every", 0.001, 1.0)
+        check_range(self, "averaging_start", self.growth.stop, 1.0)
+        check_range(self, "averaging_span", 0.0, 1.0, open_low=True)

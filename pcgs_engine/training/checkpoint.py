@@ -22,6 +22,7 @@ from ..model.context_network import ContextNetwork
 from ..model.hash_grid import HashGrid
 from ..model.trained_model import TrainedModel
 from .growth import STATISTIC_FIELDS
+from .optimizer import AVERAGE, network_groups
 from .run_info import CONFIG_NAME, load_run_info
 from .schedule import Clock
 from .trainer import Trainer
@@ -99,7 +100,7 @@ def load_checkpoint(run: Path, trainer: Trainer, clock: Clock) -> Tensor:
 
 
 def load_trained(run: Path) -> TrainedModel:
-    """Load the model of a run on the CPU, for encoding.
+    """Load the model of a run on the CPU, for encoding: its averages where it has come to them.
 
     Raises:
         CheckpointError: the run has no usable checkpoint.
@@ -124,6 +125,8 @@ def load_trained(run: Path) -> TrainedModel:
         modules = {"head": head, "hash_grid": grid, "context": context}
         for name, module in modules.items():
             module.load_state_dict(_part(tensors, name))
+        groups = {name: [getattr(anchors, name)] for name in ANCHOR_PARAMETERS}
+        _take_averages(groups | network_groups(head, grid, context), tensors)
         centres = tensors["camera_centres"].numpy().astype(np.float32)
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(
@@ -142,6 +145,15 @@ def load_trained(run: Path) -> TrainedModel:
 
 def _modules(trainer: Trainer) -> dict[str, nn.Module]:
     return {"head": trainer.head, "hash_grid": trainer.hash_grid, "context": trainer.context}
+
+
+@torch.no_grad()
+def _take_averages(groups: Mapping[str, list[Tensor]], tensors: Mapping[str, Tensor]) -> None:
+    for group, parameters in groups.items():
+        for index, parameter in enumerate(parameters):
+            average = tensors.get(f"optimizer.{group}.{index}.{AVERAGE}")
+            if average is not None:
+                parameter.copy_(average)
 
 
 def _restore_noise(generator: torch.Generator, state: Tensor) -> None:

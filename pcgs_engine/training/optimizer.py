@@ -1,17 +1,46 @@
-"""Adam over named groups whose anchor tensors may grow and shrink (facts §1.4)."""
+"""Adam over named groups whose anchor tensors may grow and shrink (facts §1.4), and their average.
 
-from collections.abc import Callable, Iterable, Mapping
+Photographs and levels are drawn at random, so weights jitter around where they are going: their
+moving average draws better pictures than the weights of the last iteration.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from ..model.anchors import ANCHOR_PARAMETERS, Anchors
+from ..model.attribute_head import AttributeHead
+from ..model.context_network import ContextNetwork
+from ..model.hash_grid import HashGrid
 
-__all__ = ["ModelOptimizer"]
+__all__ = ["AVERAGE", "ModelOptimizer", "network_groups"]
 
 ADAM_EPSILON = 1e-15
 """Source: facts §1.4."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
+AVERAGE = "average"
+"""Key of a parameter's moving average in a checkpoint, beside its moments."""
+
+
+def network_groups(
+    head: AttributeHead, hash_grid: HashGrid, context: ContextNetwork
+) -> dict[str, list[nn.Parameter]]:
+    """Return the parameters of the networks by the name of their learning rate (facts §1.4)."""
+    channel = list(context.channels.parameters())
+    own = {id(p) for p in channel}
+    pairs = {
+        "opacity": (head.opacity_hidden, head.opacity_out),
+        "covariance": (head.covariance_hidden, head.covariance_out),
+        "color": (head.color_hidden, head.color_out),
+    }
+    groups = {name: [p for m in pair for p in m.parameters()] for name, pair in pairs.items()}
+    return groups | {
+        "hash_grid": list(hash_grid.parameters()),
+        "context": [p for p in context.parameters() if id(p) not in own],
+        "channel": channel,
+    }
 
 
 class ModelOptimizer:
@@ -26,6 +55,7 @@ class ModelOptimizer:
         groups += [{"params": list(p), "name": name} for name, p in modules.items()]
         self._anchors = anchors
         self.adam = torch.optim.Adam(groups, lr=0.0, eps=ADAM_EPSILON, fused=True)
+        self._averages: dict[nn.Parameter, Tensor] = {}
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """Set the learning rate of every group."""
@@ -36,6 +66,36 @@ class ModelOptimizer:
         """Update everything that has a gradient, then drop the gradients."""
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def average(self, weight: float) -> None:
+        """Move the average of every parameter by `weight` towards its present value."""
+        for parameter in self._parameters():
+            if parameter in self._averages:
+                self._averages[parameter].lerp_(parameter, weight)
+            else:
+                self._averages[parameter] = parameter.detach().clone()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, parameters hold their averages where there are any: what the run would yield."""
+        self._exchange_averages()
+        try:
+            yield
+        finally:
+            self._exchange_averages()
+
+    def adopt_averages(self) -> None:
+        """Make the averages the parameters for good and forget them; the end of a training."""
+        self._exchange_averages()
+        self._averages.clear()
+
+    def _exchange_averages(self) -> None:
+        for parameter, average in self._averages.items():
+            self._averages[parameter], parameter.data = parameter.data, average
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [p for group in self.adam.param_groups for p in group["params"]]
 
     def keep_rows(self, keep: Tensor) -> None:
         """Drop the anchors where `keep` `[N]` bool is False, with their moments."""
@@ -69,21 +129,27 @@ class ModelOptimizer:
             for key in MOMENTS:
                 state[key] = change_moment(state[key]).contiguous()
             self.adam.state[new] = state
+        average = self._averages.pop(old, None)
+        if average is not None:
+            self._averages[new] = change_values(average).contiguous()
         group["params"][0] = new
         setattr(self._anchors, name, new)
 
     def set_anchor_parameter(self, name: str, values: Tensor) -> None:
-        """Replace an anchor tensor as a whole and forget its moments."""
+        """Replace an anchor tensor as a whole and forget its moments and average."""
         self._replace(name, lambda _: values.clone(), lambda moment: moment)
         self.adam.state.pop(getattr(self._anchors, name), None)
+        self._averages.pop(getattr(self._anchors, name), None)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """Return step counts and moments by `group.index.key` for a checkpoint."""
+        """Return step counts, moments and averages by `group.index.key` for a checkpoint."""
         tensors = {}
         for group in self.adam.param_groups:
             for index, parameter in enumerate(group["params"]):
                 for key, value in self.adam.state.get(parameter, {}).items():
                     tensors[f"{group['name']}.{index}.{key}"] = value
+                if parameter in self._averages:
+                    tensors[f"{group['name']}.{index}.{AVERAGE}"] = self._averages[parameter]
         return tensors
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -99,5 +165,8 @@ class ModelOptimizer:
                     for key, value in tensors.items()
                     if key.startswith(prefix)
                 }
+                average = state.pop(AVERAGE, None)
+                if average is not None:
+                    self._averages[parameter] = average
                 if state:
                     self.adam.state[parameter] = state

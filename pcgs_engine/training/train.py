@@ -93,6 +93,7 @@ def train(
         session.iterate()
     session.save()
     session.evaluate()
+    session.trainer.optimizer.adopt_averages()
     return session.trainer.trained_model()
 
 
@@ -164,7 +165,8 @@ class _Session:
         """Report held-out PSNR and write the preview files."""
         views = self.scene.test_views
         if views:
-            psnr = held_out_psnr(self.trainer, views, self.store)
+            with self.trainer.optimizer.averaged():
+                psnr = held_out_psnr(self.trainer, views, self.store)
             clock = self.clock
             self.send(Evaluated(iteration=clock.iteration, psnr=psnr, seconds=clock.elapsed))
         self.preview()
@@ -173,7 +175,8 @@ class _Session:
         """Write the preview files."""
         started, first = time.monotonic(), self.preview_at == -math.inf
         shown = (self.scene.test_views or self.scene.train_views)[0]
-        files = write_preview(self.trainer, shown, self.run)
+        with self.trainer.optimizer.averaged():
+            files = write_preview(self.trainer, shown, self.run)
         self.send(
             Preview(
                 iteration=self.clock.iteration,

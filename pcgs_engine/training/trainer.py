@@ -20,7 +20,7 @@ from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
 from .growth import GrowthStatistics, adjust_anchors, drop_masked_anchors
 from .image_loss import ImageLoss
-from .optimizer import ModelOptimizer
+from .optimizer import ModelOptimizer, network_groups
 from .rate_loss import estimate_sample_rate, level_steps, mask_level
 from .schedule import Clock, learning_rates
 from .view_sampler import TrainingView
@@ -84,28 +84,11 @@ class Trainer:
         ).to(device)
         self.context = ContextNetwork(config.model, voxel_size=self.anchors.voxel_size).to(device)
         self.image_loss = ImageLoss(config.training.ssim_weight, pool)
-        self.optimizer = ModelOptimizer(self.anchors, self._modules())
+        groups = network_groups(self.head, self.hash_grid, self.context)
+        self.optimizer = ModelOptimizer(self.anchors, groups)
         self.statistics = self._empty_statistics()
         self.box_is_final = False
         self._lookup = self.hash_grid.prepare(self.anchors.positions)
-
-    def _modules(self) -> dict[str, list[torch.nn.Parameter]]:
-        channel = list(self.context.channels.parameters())
-        own = {id(p) for p in channel}
-        context = [p for p in self.context.parameters() if id(p) not in own]
-        head = self.head
-        pairs = {
-            "opacity": (head.opacity_hidden, head.opacity_out),
-            "covariance": (head.covariance_hidden, head.covariance_out),
-            "color": (head.color_hidden, head.color_out),
-        }
-        groups = {name: [p for m in pair for p in m.parameters()] for name, pair in pairs.items()}
-        groups |= {
-            "hash_grid": list(self.hash_grid.parameters()),
-            "context": context,
-            "channel": channel,
-        }
-        return groups
 
     def _empty_statistics(self) -> GrowthStatistics:
         return GrowthStatistics.empty(len(self.anchors), self.config.model.num_offsets, self.device)
@@ -147,6 +130,8 @@ class Trainer:
         if collecting:
             self._collect(drawn)
         self.optimizer.step()
+        if progress >= training.averaging_start:
+            self.optimizer.average(min(clock.step / training.averaging_span, 1.0))
         if clock.iteration % training.growth.interval == training.growth.interval - 1:
             self._adjust(progress)
         return IterationResult(

@@ -63,10 +63,27 @@ def test_load_trained_returns_the_trained_tensors(tiny_run):
     assert torch.equal(loaded.head.color_out.weight, model.head.color_out.weight)
 
 
-def test_resume_after_cancel_ends_with_identical_tensors(tiny_run, tmp_path):
+def test_load_trained_returns_averages_instead_of_the_last_weights(tiny_run):
+    stored = load_file(tiny_run.folder / CHECKPOINT_NAME)
+    model = load_trained(tiny_run.folder)
+    assert not torch.equal(model.anchors.feature, stored["anchors.feature"])
+    assert torch.equal(model.anchors.feature, stored["optimizer.feature.0.average"])
+    assert torch.equal(model.context.step_out.weight, tiny_run.model.context.step_out.weight)
+    assert not torch.equal(model.context.step_out.weight, stored["context.step_out.weight"])
+
+
+def test_training_without_averaging_returns_the_last_weights(tmp_path):
+    run = train_tiny(tmp_path, config=tiny_config(averaging_start=1.0))
+    stored = load_file(tmp_path / CHECKPOINT_NAME)
+    assert torch.equal(run.model.anchors.feature, stored["anchors.feature"])
+    assert not any(name.endswith(".average") for name in stored)
+
+
+@pytest.mark.parametrize("last", [25, 55])  # before the weights are averaged, and while they are
+def test_resume_after_cancel_ends_with_identical_tensors(tiny_run, tmp_path, last):
     expected, polls = tiny_run.model, count()
     with pytest.raises(CancelledError, match="--resume"):
-        train_tiny(tmp_path, config=tiny_config(), cancelled=lambda: next(polls) == 25)
+        train_tiny(tmp_path, config=tiny_config(), cancelled=lambda: next(polls) == last)
     model = train_tiny(tmp_path, config=tiny_config(), resume=True).model
     assert torch.equal(model.anchors.lattice, expected.anchors.lattice)
     for name in ("feature", "log_scaling", "offsets", "mask_logits"):
