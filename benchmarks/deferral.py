@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/rate_distortion"))
     parser.add_argument("--scenes", nargs="+", default=["fox", "bonsai"])
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.15, 0.27])
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.15, 0.31])
     parser.add_argument("--out", type=Path, default=Path("runs/deferral"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

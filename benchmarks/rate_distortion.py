@@ -153,7 +153,13 @@ def main() -> None:
             for peer, reason in row.get("skipped", {}).items():  # type: ignore[attr-defined]
                 print(f"{peer}: not run, {reason}")
     print(json.dumps(mean_figures(scenes), indent=1))
-    draw_curves({s["scene"]: curves_of(s["rows"]) for s in scenes}, PICTURE)
+    draw_curves(
+        {
+            label: {s["scene"]: curves_of(s["rows"], quality) for s in scenes}
+            for label, quality in (("PSNR, dB", "psnr"), ("SSIM", "ssim"))
+        },
+        PICTURE,
+    )
     print(f"written: {path}, {PICTURE}")
 
 

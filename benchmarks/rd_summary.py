@@ -15,31 +15,38 @@ __all__ = ["curves_of", "mean_figures", "summary", "table"]
 
 EXACT_DB = 0.005
 """A head whose splats lose less is as good as exact."""
-MEANS = ("bd_rate_levels", "bd_rate_levels_ssim", "bd_rate_cut_points", "level_1_share")
+MEANS = (
+    "bd_rate_levels",
+    "bd_rate_levels_ssim",
+    "bd_rate_cut_points",
+    "bd_rate_cut_points_ssim",
+    "level_1_share",
+)
 PEERS = ("SPZ", "SOG", "compressed PLY", "PLY")
 Row = dict[str, object]
 Points = list[tuple[float, float]]
 """Bytes and quality."""
 
 
-def curves_of(rows: Sequence[Row]) -> dict[str, Points]:
-    """Return bytes and PSNR by curve, means over the seeds; single points of peers.
+def curves_of(rows: Sequence[Row], quality: str = "psnr") -> dict[str, Points]:
+    """Return bytes and `quality` by curve, means over the seeds; single points of peers.
 
-    "NAME" holds all cut points of the first seed's file, its head drawn as trained; "NAME levels"
-    the ends of its levels, "NAME splats" the same after `to_splats`.
+    "NAME" holds all cut points, the head drawn as trained, and nothing where the seeds' files
+    differ in how many they have; "NAME levels" the ends of levels, "NAME splats" the same after
+    `to_splats`.
     """
     found: dict[str, Points] = {}
     for variant in _variants(rows):
         curve = str(variant[0]["curve"])
         if curve == "3dgs":
             for point in variant[0]["points"]:  # type: ignore[attr-defined]
-                found[point["format"]] = [(point["bytes"], point["psnr"])]
+                found[point["format"]] = [(point["bytes"], point[quality])]
             continue
-        cuts = [(p["bytes"], p["psnr"]) for p in variant[0]["points"]]  # type: ignore[attr-defined]
-        single = curve == "single"  # one level: its end is all there is
-        found.setdefault(curve, []).extend(_mean_levels(variant, "psnr") if single else cuts)
-        found.setdefault(f"{curve} levels", []).extend(_mean_levels(variant, "psnr"))
-        splats = _mean([_exported(row, "psnr") for row in variant])
+        cuts = [_cut_points(row, quality) for row in variant]
+        comparable = len({len(points) for points in cuts}) == 1
+        found.setdefault(curve, []).extend(_mean(cuts) if comparable else [])
+        found.setdefault(f"{curve} levels", []).extend(_mean_levels(variant, quality))
+        splats = _mean([_exported(row, quality) for row in variant])
         found.setdefault(f"{curve} splats", []).extend(splats)
     return found
 
@@ -64,13 +71,14 @@ def _file_figures(variant: list[Row], rows: Sequence[Row], curves: dict[str, Poi
     name = str(variant[0]["curve"])
     levels, splats = curves[f"{name} levels"], curves[f"{name} splats"]
     loss = max(max(_export_losses(row)) for row in variant)
-    shown = curves[name] if loss < EXACT_DB else splats
+    shown = (curves[name] or levels) if loss < EXACT_DB else splats
     single, single_ssim = (_reference(rows, quality) for quality in ("psnr", "ssim"))
     found: Row = {
         "seeds": len(variant),
         "bd_rate_levels": bd_rate(levels, single),
         "bd_rate_levels_ssim": bd_rate(_mean_levels(variant, "ssim"), single_ssim),
         "bd_rate_cut_points": bd_rate(curves[name], single),
+        "bd_rate_cut_points_ssim": bd_rate(curves_of(variant, "ssim")[name], single_ssim),
         "by_seed": [
             {
                 "seed": row["seed"],
@@ -81,9 +89,8 @@ def _file_figures(variant: list[Row], rows: Sequence[Row], curves: dict[str, Poi
         ],
         "level_1_share": levels[0][0] / levels[-1][0],
         "level_1_behind_db": levels[-1][1] - levels[0][1],
-        "levels_rise": all(
-            a[1] < b[1] for row in variant for a, b in itertools.pairwise(_levels(row, "psnr"))
-        ),
+        "levels_rise": _all_rise(variant, "psnr"),
+        "levels_rise_ssim": _all_rise(variant, "ssim"),
         "to_splats_loss_db": loss,
     }
     for peer in PEERS:
@@ -140,6 +147,16 @@ def _reference(rows: Sequence[Row], quality: str) -> Points:
 
 def _mean_levels(variant: list[Row], quality: str) -> Points:
     return _mean([_levels(row, quality) for row in variant])
+
+
+def _all_rise(variant: list[Row], quality: str) -> bool:
+    curves = [_levels(row, quality) for row in variant]
+    return all(a[1] < b[1] for curve in curves for a, b in itertools.pairwise(curve))
+
+
+def _cut_points(row: Row, quality: str) -> Points:
+    points: list[dict[str, float]] = row["points"]  # type: ignore[assignment]
+    return [(p["bytes"], p[quality]) for p in points]
 
 
 def _levels(row: Row, quality: str) -> Points:

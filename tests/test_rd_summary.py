@@ -72,6 +72,23 @@ def test_a_level_that_falls_in_one_seed_is_told():
     assert not figures([progressive(1.0), fallen, *singles()])["levels_rise"]
 
 
+def test_levels_may_rise_in_ssim_alone():
+    row = progressive(1.0)
+    row["points"][2]["psnr"] = 29.4
+    found = figures([row, *singles()])
+    assert (found["levels_rise"], found["levels_rise_ssim"]) == (False, True)
+
+
+def test_files_with_different_cut_points_have_no_mean_of_them():
+    """Ends of levels are still compared."""
+    other = progressive(1.0, 1)
+    cut = {"bytes": 300_000, "psnr": 29.7, "ssim": 0.297, "level_ends": False}
+    other["points"].insert(2, cut)
+    found = figures([progressive(1.0), other, *singles()])
+    assert found["bd_rate_cut_points"] is None
+    assert found["bd_rate_levels"] == pytest.approx(0, abs=1e-6)
+
+
 def test_peers_are_compared_with_what_users_see():
     peer = {"variant": "3dgs", "curve": "3dgs", "seed": 0,
             "points": [{"format": "SPZ", "bytes": 1_000_000, "psnr": 29.5}]}  # fmt: skip
