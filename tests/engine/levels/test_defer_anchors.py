@@ -66,8 +66,8 @@ def test_presence_is_what_removal_changes(tiny_run, drawing):
         changes.append(float((images(model, drawing, without) - whole).square().mean()))
     ranks = np.argsort(np.argsort(changes))
     assert np.corrcoef(ranks, np.arange(len(rows)))[0, 1] > 0.9
-    ratios = np.array(changes[-8:]) / presence[rows[-8:]]
-    assert np.median(ratios) == pytest.approx(1.0, abs=0.5)  # to first order only
+    ratios = np.array(changes) / presence[rows]
+    assert 0.8 < np.median(ratios) < 2.4  # to first order only: opaque ones change more
 
 
 def test_the_choice_beats_chance(tiny_run, drawing):
