@@ -6,8 +6,8 @@ The wire format's oracle. Each symbol becomes an explicit row of a four-column C
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DeviceError
 from .distribution import TOTAL, Intervals
+from .torchac_library import load_torchac
 
 __all__ = ["encode_lanes_torchac"]
 
@@ -24,15 +24,9 @@ def encode_lanes_torchac(
     Raises:
         DeviceError: torchac cannot be imported here.
     """
-    try:
-        import torch  # delayed: only this backend needs torch
-        import torchac  # delayed: compiles at import
-    except (ImportError, RuntimeError, OSError) as error:
-        first = (str(error).splitlines() or [""])[0]
-        raise DeviceError(
-            f"torchac does not load here ({first}); install the extra `torchac` or choose "
-            "--entropy-backend native"
-        ) from error
+    torchac = load_torchac()
+    import torch  # delayed: only this backend needs torch
+
     last = intervals.last == TOTAL - 1
     rows = np.zeros((len(last), 4), dtype=np.uint16)
     rows[:, 1] = np.where(last, 0, intervals.low)

@@ -61,9 +61,8 @@ def test_lane_stream_any_passes_round_trip_with_equal_bytes(rows, per_lane, seed
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("torchac")
 def test_torchac_several_passes_writes_same_bytes_that_both_decoders_read(capfd):
-    pytest.importorskip("torchac", exc_type=(ImportError, RuntimeError))
-
     @settings(max_examples=25, deadline=None)
     @given(rows=st.integers(1, 200), seed=st.integers(0, 2**32 - 1))
     def check(rows, seed):

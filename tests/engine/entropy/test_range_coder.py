@@ -48,8 +48,7 @@ def test_native_any_number_of_threads_gives_same_result(kind, threads, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_torchac_equal_width_rows_decodes_our_bytes():
-    torchac = pytest.importorskip("torchac", exc_type=(ImportError, RuntimeError))
+def test_torchac_equal_width_rows_decodes_our_bytes(torchac):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(3)
     law = TritDistribution.from_parameters(rng.integers(0, 60, (700, 3)), TABLES)
