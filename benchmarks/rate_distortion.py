@@ -6,7 +6,7 @@
 All trainings of a scene share images, hold-out, size, iterations and rasterizer. Quality is that
 of held-out views, drawn from the file on disk by a process of its own. What is in `--out` is not
 done again, and an interrupted training goes on: run the same command. Writes
-`results/rate_distortion.json` and `docs/images/rate_distortion.png`.
+`results/rate_distortion.json` and `docs/images/rate_distortion.png`, or with `--name` others.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from rd_summary import curves_of, mean_figures, summary, table
 from rd_variants import Variant, variants
 
 BENCHMARKS = Path(__file__).resolve().parent
-PICTURE = BENCHMARKS.parent / "docs" / "images" / "rate_distortion.png"
+PICTURES = BENCHMARKS.parent / "docs" / "images"
 CURVES = ("progressive", "single", "3dgs", "neural", "coarse")
 LONG_CURVES = ("3dgs", "neural", "coarse")
 REPEATED = ("progressive", "single")
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument(
         "--sog-iterations", type=int, default=10, help="of SOG's clustering; 10 is its own default"
     )
-    parser.add_argument("--name", default="rate_distortion", help="name of the result file")
+    parser.add_argument("--name", default="rate_distortion", help="name of the results")
     options = parser.parse_args()
     options.out = options.out.resolve()
     scenes = []
@@ -153,14 +153,15 @@ def main() -> None:
             for peer, reason in row.get("skipped", {}).items():  # type: ignore[attr-defined]
                 print(f"{peer}: not run, {reason}")
     print(json.dumps(mean_figures(scenes), indent=1))
+    picture = PICTURES / f"{options.name}.png"
     draw_curves(
         {
             label: {s["scene"]: curves_of(s["rows"], quality) for s in scenes}
             for label, quality in (("PSNR, dB", "psnr"), ("SSIM", "ssim"))
         },
-        PICTURE,
+        picture,
     )
-    print(f"written: {path}, {PICTURE}")
+    print(f"written: {path}, {picture}")
 
 
 if __name__ == "__main__":

@@ -13,18 +13,14 @@ from ..atomic_file import write_atomically
 from ..config import config_to_dict
 from ..entropy.backend import EntropyBackend, best_backend
 from ..errors import SceneError
-from ..protocol import LevelResult, Saved, Status, Warned
+from ..protocol import LevelResult, Saved, Warned
 from .console import Console
+from .level_encoder import LevelEncoder
 from .parser import Commands, add_background, add_command, add_device, add_progress, one_of, part
 from .report import level_table
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from ..codec import EncodedScene
-    from ..levels.sensitivity import Sensitivity
-    from ..model.trained_model import TrainedModel
     from ..render.rasterizer import Rasterizer
     from ..scene import Scene
     from ..training.evaluate import LevelQuality
@@ -32,12 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EncodeJob", "add_arguments", "encode_run", "run"]
 
-DEFERRED_SHARE = 0.15
-"""Costs the curve of levels nothing (docs/experiments.md)."""
-DEFERRAL_VIEWS = 64
-"""Training views that deferral looks at, at most twice as many."""
-SENSITIVITY_VIEWS = 128
-"""Training views that refinements are ranked on, at most twice as many."""
+FIRST_LEVEL_PART = 0.5
+"""Of the file: at most 1 dB behind its last level on the scenes of docs/experiments.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +42,8 @@ class EncodeJob:
     scene: Path | None = None
     """Where the image set lies now; None: where it lay in training."""
     background: tuple[float, float, float] | None = None
-    deferred_share: float = DEFERRED_SHARE
-    """Part of level 1's anchors that come with level 2 instead."""
+    first_level: float = FIRST_LEVEL_PART
+    """Largest part of the file that level 1 may take; 1.0: all of its anchors stay in it."""
     quality: bool = True
     """Whether to judge every level on the held-out views."""
 
@@ -86,12 +78,12 @@ def add_arguments(commands: Commands) -> None:
         "training)",
     )
     parser.add_argument(
-        "--defer",
+        "--first-level",
         type=part,
-        default=DEFERRED_SHARE,
-        metavar="SHARE",
-        help="part of level 1's anchors that come with level 2 instead, the least visible for "
-        f"their bytes: a smaller first level (default: {DEFERRED_SHARE})",
+        default=FIRST_LEVEL_PART,
+        metavar="PART",
+        help="largest part of the file that level 1 may take: the least visible of its anchors "
+        f"come with level 2 (default: {FIRST_LEVEL_PART}; 1: all stay)",
     )
     parser.add_argument(
         "--no-quality", action="store_true", help="do not measure PSNR and SSIM of the levels"
@@ -117,7 +109,7 @@ def run(args: argparse.Namespace, console: Console) -> str:
         backend=args.entropy_backend or best_backend(),
         scene=args.scene,
         background=args.background,
-        deferred_share=args.defer,
+        first_level=args.first_level,
         quality=not args.no_quality,
     )
     console.result(level_table(encode_run(job, rasterizer, console)))
@@ -138,23 +130,15 @@ def encode_run(
         OutputError: the file cannot be written.
     """
     # Delayed: torch, see run.
-    from ..codec import encode_chunks
-    from ..levels.split_levels import split_levels
-    from ..model.torch_product import best_product
     from ..training.checkpoint import load_trained
     from ..training.run_info import load_run_info
     from .file_summary import level_results
 
     info, model = load_run_info(job.run), load_trained(job.run)
     scene = _load_scene(job, info, console)
-    sensitivity = _sensitivity(model, scene, rasterizer, console)
-    deferred = _deferred(job, model, scene, rasterizer, console)
-    console.message(Status(text=f"splitting {job.run} into levels"))
-    coded = split_levels(model, sensitivity, deferred)
-    product, engine = best_product(rasterizer.device)
-    console.message(Status(text=f"coding with the {job.backend.value} backend, {engine}"))
-    encoded = encode_chunks(coded, backend=job.backend, product=product)
     metadata, thumbnail = _metadata(job, info), b""
+    encoder = LevelEncoder(job, model, scene, rasterizer, console)
+    encoded = encoder.encode(metadata)
     qualities: tuple[LevelQuality, ...] = ()
     if scene is not None:
         qualities, thumbnail = _measure(job, scene, encoded, rasterizer, console)
@@ -167,6 +151,7 @@ def encode_run(
     results = level_results(job.out, qualities)
     for result in results:
         console.message(result)
+    encoder.report(results)
     console.message(Saved(what="result", path=str(job.out)))
     return results
 
@@ -193,42 +178,6 @@ def _load_scene(job: EncodeJob, info: "RunInfo", console: Console) -> "Scene | N
             )
         )
         return None
-
-
-def _sensitivity(
-    model: "TrainedModel", scene: "Scene | None", rasterizer: "Rasterizer", console: Console
-) -> "Sensitivity | None":
-    """Measure what every value means to the training views, on an even choice of them."""
-    # Delayed: torch, see run.
-    from ..levels.sensitivity import measure_sensitivity
-
-    if scene is None:
-        return None
-    cameras = [view.camera for view in scene.train_views]
-    chosen = cameras[:: max(len(cameras) // SENSITIVITY_VIEWS, 1)]
-    console.message(Status(text=f"measuring sensitivity on {len(chosen)} views"))
-    return measure_sensitivity(model, chosen, rasterizer=rasterizer, background=scene.background)
-
-
-def _deferred(
-    job: EncodeJob,
-    model: "TrainedModel",
-    scene: "Scene | None",
-    rasterizer: "Rasterizer",
-    console: Console,
-) -> "npt.NDArray[np.bool_] | None":
-    """Choose the anchors that level 1 leaves to level 2; none without images or a level 2."""
-    # Delayed: torch, see run.
-    from ..levels.defer_anchors import choose_deferred
-
-    if scene is None or job.deferred_share == 0.0 or model.config.model.num_levels == 1:
-        return None
-    cameras = [view.camera for view in scene.train_views]
-    chosen = cameras[:: max(len(cameras) // DEFERRAL_VIEWS, 1)]
-    console.message(Status(text=f"choosing what level 1 leaves out on {len(chosen)} views"))
-    return choose_deferred(
-        model, chosen, share=job.deferred_share, rasterizer=rasterizer, background=scene.background
-    )
 
 
 def _background(job: EncodeJob, info: "RunInfo") -> tuple[float, float, float]:

@@ -204,13 +204,13 @@ def positive_number(text: str) -> float:
 
 
 def part(text: str) -> float:
-    """Parse a number in 0..0.9."""
+    """Parse a number in 0..1."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0.0 <= value <= 0.9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number in 0..0.9")
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number in 0..1")
     return value
 
 

@@ -1,8 +1,7 @@
-"""Deferral: a trained model and cameras in, the anchors of level 1 that wait for level 2 out.
+"""Deferral: a trained model and cameras in, the order out in which anchors may leave level 1.
 
-Learned masks leave the levels nearly equal in anchors, so that level 1 pays for all of them. It
-does without those that change the training views least for their bits; level 2 brings them,
-coded once at its finer step. See docs/experiments.md.
+Those go first that change the training views least for their bits; level 2 brings them, coded once
+at its finer step. How many go: `codec/fit_first_level.py`. See docs/experiments.md.
 """
 
 from collections.abc import Sequence
@@ -18,53 +17,52 @@ from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer
 from ..scene.camera import Camera
 
-__all__ = ["choose_deferred", "measure_presence"]
+__all__ = ["deferral_order", "measure_presence"]
 
-BoolArray = npt.NDArray[np.bool_]
-
-ROUNDS = 4
+MOST_DEFERRED = 0.4
+"""Part of level 1's anchors that may leave: beyond, its pictures fall apart."""
+ROUNDS = 5
 """Anchors are chosen a part at a time: what covers for those that are gone matters more."""
+SIGN_IMAGES = 3
+"""Random sign images per camera and round: one alone is noisy enough to cost level 1 0.1 dB."""
 ANCHOR_BITS, GAUSSIAN_BITS = 70.0, 13.0
 """What an anchor and each of its Gaussians take of level 1: measured on fox, preview preset."""
 
 
-def choose_deferred(
+def deferral_order(
     model: TrainedModel,
     cameras: Sequence[Camera],
     *,
-    share: float,
     rasterizer: Rasterizer,
     background: Sequence[float],
     seed: int = 0,
-) -> BoolArray:  # [N]
-    """Choose `share` of the anchors of level 1: those of least presence per bit.
+) -> npt.NDArray[np.int64]:  # [n] rows of the model's anchors
+    """Put the `MOST_DEFERRED` of level 1's anchors of least presence per bit in order, least first.
 
     Args:
         model: trained; not changed.
         cameras: of the training views, at least one; 64 are enough.
-        share: 0..1, rounded down to whole anchors; at least one anchor stays.
         rasterizer: who draws.
         background: RGB as in training.
         seed: of the random signs; same seed, same result.
     """
     mask = gaussian_mask(model.anchors.mask_logits, 1)
     gaussians = mask.sum(dim=1).cpu().numpy()
-    total = int(np.count_nonzero(gaussians))
-    wanted = min(int(share * total), max(total - 1, 0))
-    waits = np.zeros(len(gaussians), dtype=np.bool_)
+    most = int(MOST_DEFERRED * np.count_nonzero(gaussians))
+    stays = gaussians > 0
+    order: list[npt.NDArray[np.int64]] = []
     generator = torch.Generator().manual_seed(seed)
-    for part in range(1, ROUNDS + 1):
-        count = wanted * part // ROUNDS - int(np.count_nonzero(waits))
-        if count == 0:
-            continue
-        left = mask & ~torch.from_numpy(waits)[:, None].to(mask.device)
+    for part in range(ROUNDS):
+        count = most * (part + 1) // ROUNDS - most * part // ROUNDS
+        left = mask & torch.from_numpy(stays)[:, None].to(mask.device)
         presence = measure_presence(
             model, cameras, left, rasterizer=rasterizer, background=background, generator=generator
         )
-        there = np.flatnonzero((gaussians > 0) & ~waits)
+        there = np.flatnonzero(stays)
         worth = presence[there] / (ANCHOR_BITS + GAUSSIAN_BITS * gaussians[there])
-        waits[there[np.argsort(worth, kind="stable")[:count]]] = True
-    return waits
+        order.append(there[np.argsort(worth, kind="stable")[:count]])
+        stays[order[-1]] = False
+    return np.concatenate(order)
 
 
 def measure_presence(
@@ -78,8 +76,8 @@ def measure_presence(
 ) -> npt.NDArray[np.float32]:  # [N]
     """Estimate how much the mean squared image error changes where an anchor vanishes.
 
-    To first order in the opacities of its Gaussians, from one random sign image per camera
-    (Hutchinson's estimator, as in `sensitivity`); 0 for anchors that are absent or unseen.
+    To first order in the opacities of its Gaussians, from `SIGN_IMAGES` random sign images per
+    camera (Hutchinson's estimator, as in `sensitivity`); 0 for anchors that are absent or unseen.
     """
     anchors, device = model.anchors, rasterizer.device
     head, mask = model.head.to(device), mask.to(device)
@@ -99,11 +97,13 @@ def measure_presence(
         )  # fmt: skip
         opacities = derived.gaussians.opacities
         image = rasterizer.render(derived.gaussians, camera, background=colour).image
-        signs = torch.randint(0, 2, image.shape, generator=generator) * 2.0 - 1.0
-        (gradient,) = torch.autograd.grad(image, opacities, signs.to(image))
         owner = torch.div(derived.slots, mask.shape[1], rounding_mode="floor")
-        change = torch.zeros(len(rows), device=device)
-        change.index_add_(0, owner, gradient * opacities.detach())
-        total[rows] += change.square() / image.numel()
-    presence: npt.NDArray[np.float32] = (total / max(len(cameras), 1)).cpu().numpy()
+        for _ in range(SIGN_IMAGES):
+            signs = torch.randint(0, 2, image.shape, generator=generator) * 2.0 - 1.0
+            (gradient,) = torch.autograd.grad(image, opacities, signs.to(image), retain_graph=True)
+            change = torch.zeros(len(rows), device=device)
+            change.index_add_(0, owner, gradient * opacities.detach())
+            total[rows] += change.square() / image.numel()
+    draws = max(len(cameras), 1) * SIGN_IMAGES
+    presence: npt.NDArray[np.float32] = (total / draws).cpu().numpy()
     return presence

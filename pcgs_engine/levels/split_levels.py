@@ -49,7 +49,8 @@ class _Values:
 def split_levels(
     model: TrainedModel,
     sensitivity: Sensitivity | None = None,
-    deferred: npt.NDArray[np.bool_] | None = None,
+    deferred: npt.NDArray[np.int64] | None = None,
+    mask_net: MaskNet | None = None,
 ) -> CodedModel:
     """Quantize a trained model into the integers of its last level.
 
@@ -60,7 +61,9 @@ def split_levels(
         model: what training left.
         sensitivity: how much each value matters to the training views; without it refinements
             are ordered by the size of their errors alone.
-        deferred: `[N]`, anchors of level 1 that come with level 2 instead; None: none of them.
+        deferred: `[n]`, rows of anchors that come with level 2 instead of level 1; None: none.
+        mask_net: law of level 1's masks from another split of this model; None: fitted here,
+            which takes most of the time.
 
     Raises:
         ModelMismatchError: no anchor is left at the first level, or a value is not finite.
@@ -92,7 +95,7 @@ def split_levels(
             _all_sensitivities(values, sensitivity, voxel_size),
             config.num_levels,
         ),
-        mask_net=_mask_net(anchors, found.step_index, config.num_levels, twin.tables),
+        mask_net=mask_net or _mask_net(anchors, found.step_index, config.num_levels, twin.tables),
     )
 
 
@@ -137,7 +140,7 @@ def _calibrated(model: TrainedModel, hash_grid: HashGridWeights, values: _Values
     return calibrate_context(model.context.weights(), model.config.model, sample, unit, limit)
 
 
-def _ordered_values(model: TrainedModel, deferred: npt.NDArray[np.bool_] | None = None) -> _Values:
+def _ordered_values(model: TrainedModel, deferred: npt.NDArray[np.int64] | None = None) -> _Values:
     anchors = model.anchors
     num_levels = model.config.model.num_levels
     masks = np.stack(

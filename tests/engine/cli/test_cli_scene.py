@@ -157,31 +157,48 @@ def test_encode_ranks_by_sensitivity_and_draws_a_thumbnail(
     assert (inspect_file(out).levels[-1].psnr is None) == bool(options)
 
 
-def test_encode_leaves_anchors_of_level_1_to_level_2_as_asked(
+def test_encode_makes_level_1_as_small_as_asked(
     trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All shares give the same last level; a larger one a smaller first level."""
-    levels = []
-    for share in ("0", "0.15", "0.5"):
-        out = tmp_path / f"{share}.pcgs"
-        argv = ["encode", str(trained_run), "--out", str(out), "--defer", share, "--no-quality"]
-        assert main([*argv, *CPU]) == 0
-        assert ("level 1 leaves out" in capsys.readouterr().err) == (share != "0")
-        levels.append(inspect_file(out).levels)
-    whole, usual, half = ([level.anchors for level in file] for file in levels)
-    assert usual == [whole[0] - int(0.15 * whole[0]), *whole[1:]]
-    assert half == [whole[0] - int(0.5 * whole[0]), *whole[1:]]
-    assert half[0] < usual[0]
-    assert levels[2][0].bytes < levels[1][0].bytes < levels[0][0].bytes
+    """Every size of level 1 gives the same later levels."""
+    levels = {}
+    whole = level_1_part(trained_run, tmp_path / "whole.pcgs", 1.0)
+    assert "come with level 2" not in capsys.readouterr().err
+    for wanted in (whole - 0.03, whole - 0.08):
+        out = tmp_path / f"{wanted}.pcgs"
+        part = level_1_part(trained_run, out, wanted)
+        assert wanted - 0.04 < part <= wanted  # 1 % where a file has 200 kB
+        assert "anchors of level 1 come with level 2" in capsys.readouterr().err
+        levels[wanted] = [level.anchors for level in inspect_file(out).levels]
+    levels[1.0] = [level.anchors for level in inspect_file(tmp_path / "whole.pcgs").levels]
+    firsts = [levels[key][0] for key in sorted(levels)]
+    assert firsts == sorted(set(firsts))
+    assert len({tuple(found[1:]) for found in levels.values()}) == 1
 
 
-@pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])
-def test_encode_refuses_a_share_that_is_none(
-    share: str, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_encode_says_when_level_1_cannot_be_that_small(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["encode", str(trained_run), "--out", str(tmp_path / "x.pcgs"), f"--defer={share}"]
+    part = level_1_part(trained_run, tmp_path / "x.pcgs", 0.05)
+    told = capsys.readouterr().err
+    assert f"level 1 takes {part:.0%} of the file, wanted 5%" in told
+    assert "more would spoil its pictures" in told
+
+
+def level_1_part(run: Path, out: Path, wanted: float) -> float:
+    argv = ["encode", str(run), "--out", str(out), "--first-level", str(wanted), "--no-quality"]
+    assert main([*argv, *CPU]) == 0
+    found = inspect_file(out).levels
+    return found[0].bytes / found[-1].bytes
+
+
+@pytest.mark.parametrize("part", ["1.1", "-0.1", "nan", "half"])
+def test_encode_refuses_a_part_that_is_none(
+    part: str, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["encode", str(trained_run), "--out", str(tmp_path / "x.pcgs"), f"--first-level={part}"]
     assert main(argv) == 2
-    assert "0..0.9" in capsys.readouterr().err
+    assert "0..1" in capsys.readouterr().err
 
 
 def test_encode_without_the_scene_has_no_thumbnail(trained_run: Path, tmp_path: Path) -> None:
