@@ -59,14 +59,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/rate_distortion"))
     parser.add_argument("--scenes", nargs="+", default=["fox", "bonsai"])
-    parser.add_argument("--parts", type=float, nargs="+", default=[1.0, 0.55, 0.5])
+    parser.add_argument("--parts", type=float, nargs="+", default=[1.0, 0.5])
     parser.add_argument("--out", type=Path, default=Path("runs/first_level"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, object]] = []
-    print(
-        "| scene | part asked for | level 1 | level 2 | last level | level 1 of the file | behind |"
-    )
+    print("| scene | asked for | level 1 | level 2 | last level | level 1 of the file | behind |")
     print("|---|---|---|---|---|---|---|")
     for name in options.scenes:
         scene = (options.data / name).resolve()
