@@ -23,7 +23,7 @@ from float_rate import FloatRate  # noqa: E402
 from machine import RESULTS, write_result  # noqa: E402
 
 from pcgs_engine.bitstream import ChunkType  # noqa: E402
-from pcgs_engine.cli.encode import SENSITIVITY_VIEWS  # noqa: E402
+from pcgs_engine.cli.level_encoder import SENSITIVITY_VIEWS  # noqa: E402
 from pcgs_engine.codec import EncodedScene, ProgressiveDecoder, encode_chunks  # noqa: E402
 from pcgs_engine.levels.sensitivity import measure_sensitivity  # noqa: E402
 from pcgs_engine.levels.split_levels import split_levels  # noqa: E402
