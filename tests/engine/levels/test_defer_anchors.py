@@ -95,7 +95,7 @@ def test_the_first_of_the_order_change_less_than_others(tiny_run, drawing, order
         float((images(model, drawing, without(mask, rows)) - whole).square().mean())
         for rows in (first, other)
     ]
-    assert errors[0] < 0.25 * errors[1]
+    assert errors[0] < 0.2 * errors[1]
 
 
 def test_only_level_1_changes(tiny_run, order):
