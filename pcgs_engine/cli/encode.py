@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["EncodeJob", "add_arguments", "encode_run", "run"]
 
 FIRST_LEVEL_PART = 0.5
-"""Of the file: at most 1 dB behind its last level on the scenes of docs/experiments.md."""
+"""On four scenes level 1 is at most 1 dB behind the last one at this, on lego 1.6 (README)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,8 +47,8 @@ class LevelEncoder:
         self._product, self._engine = best_product(rasterizer.device)
         self._sensitivity: Sensitivity | None = None
         self._mask_net: MaskNet | None = None
-        self.deferred = 0
-        """Anchors of level 1 that come with level 2."""
+        self._deferred = 0
+        self._out_of_reach = False
 
     def encode(self, metadata: dict[str, object]) -> "EncodedScene":
         """Return the file; without images level 1 keeps all its anchors."""
@@ -64,20 +64,20 @@ class LevelEncoder:
         if self._scene is None or len(whole.levels) == 1 or part <= wanted:
             return whole
         self._status(f"level 1 takes {part:.0%} of the file, wanted {wanted:.0%}")
-        fitted = fit_first_level(
-            whole, self._coded, self._deferral_order(self._scene), wanted=wanted, front=front
-        )
-        self.deferred = whole.levels[0].anchors - fitted.levels[0].anchors
+        order = self._deferral_order(self._scene)
+        fitted = fit_first_level(whole, self._coded, order, wanted=wanted, front=front)
+        self._deferred = whole.levels[0].anchors - fitted.levels[0].anchors
+        self._out_of_reach = first_level_part(fitted, front) > wanted
         return fitted
 
     def report(self, results: tuple[LevelResult, ...]) -> None:
         """Say what level 1 takes of the file written, if it was to take less than it would."""
         part, wanted = results[0].bytes / results[-1].bytes, self._job.first_level
-        told = f"{self.deferred} anchors of level 1 come with level 2"
-        if part > wanted and self._scene is not None and len(results) > 1:
+        told = f"{self._deferred} anchors of level 1 come with level 2"
+        if self._out_of_reach:
             text = f"level 1 takes {part:.0%} of the file, wanted {wanted:.0%}: {told}, more would"
-            self._console.message(Warned(text=f"{text} spoil its pictures"))
-        elif self.deferred:
+            self._console.message(Warned(text=f"{text} spoil its pictures; a larger --first-level asks for less"))
+        elif self._deferred:
             self._status(f"level 1 takes {part:.0%} of the file: {told}")
 
     def _coded(self, deferred: "npt.NDArray[np.int64] | None" = None) -> "EncodedScene":
