@@ -75,8 +75,11 @@ class LevelEncoder:
         part, wanted = results[0].bytes / results[-1].bytes, self._job.first_level
         told = f"{self._deferred} anchors of level 1 come with level 2"
         if self._out_of_reach:
-            text = f"level 1 takes {part:.0%} of the file, wanted {wanted:.0%}: {told}, more would"
-            self._console.message(Warned(text=f"{text} spoil its pictures; a larger --first-level asks for less"))
+            text = (
+                f"level 1 takes {part:.0%} of the file, wanted {wanted:.0%}: {told}, more would "
+                "spoil its pictures; ask for a larger --first-level"
+            )
+            self._console.message(Warned(text=text))
         elif self._deferred:
             self._status(f"level 1 takes {part:.0%} of the file: {told}")
 
