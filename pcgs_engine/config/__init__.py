@@ -3,7 +3,13 @@
 from .model import ContextConfig, HashGridConfig, Head, ModelConfig
 from .parse import check_range, config_from_dict, config_to_dict
 from .presets import Preset, RunConfig, preset_config, with_levels
-from .training import AnchorGrowthConfig, LearningRateConfig, RateConfig, TrainingConfig
+from .training import (
+    AnchorGrowthConfig,
+    LearningRateConfig,
+    PruningConfig,
+    RateConfig,
+    TrainingConfig,
+)
 
 __all__ = [
     "AnchorGrowthConfig",
@@ -13,6 +19,7 @@ __all__ = [
     "LearningRateConfig",
     "ModelConfig",
     "Preset",
+    "PruningConfig",
     "RateConfig",
     "RunConfig",
     "TrainingConfig",

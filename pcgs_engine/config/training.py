@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from ..errors import ConfigError
 from .parse import check_range
 
-__all__ = ["AnchorGrowthConfig", "LearningRateConfig", "RateConfig", "TrainingConfig"]
+__all__ = [
+    "AnchorGrowthConfig",
+    "LearningRateConfig",
+    "PruningConfig",
+    "RateConfig",
+    "TrainingConfig",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,9 @@ class AnchorGrowthConfig:
     """Number of cell sizes tried."""
     init_factor: int = 16
     """Coarsest growth cell in voxels; divided by 4 at each finer cell size."""
+    spread: float = 0.0
+    """Width of the cube, in sizes of a new anchor, that its Gaussians start in; published: one
+    spot for all."""
     success_fraction: float = 0.8
     """An anchor is judged once seen this fraction of `interval` (offsets: half of that)."""
     min_opacity: float = 0.005
@@ -91,9 +100,31 @@ class AnchorGrowthConfig:
         check_range(self, "gradient_threshold", 0.0, 1.0, open_low=True)
         check_range(self, "depth", 1, 4)
         check_range(self, "init_factor", 1, 1024)
+        check_range(self, "spread", 0.0, 10.0)
         check_range(self, "success_fraction", 0.0, 1.0)
         check_range(self, "min_opacity", 0.0, 1.0)
         check_range(self, "max_anchors", 1, 1 << 26)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningConfig:
+    """Pruning of Gaussians by their presence in the training views (docs/design.md)."""
+
+    moments: tuple[float, ...] = ()
+    """Progress at which Gaussians are judged, rising; none: learned masks alone prune."""
+    error: float = 0.1
+    """What those that go may change pictures by, as a part of the mean squared error so far."""
+
+    def __post_init__(self) -> None:
+        """Check ranges and order.
+
+        Raises:
+            ConfigError: a value is out of range or moments do not rise.
+        """
+        inside = all(0.0 < moment < 1.0 for moment in self.moments)
+        if not inside or list(self.moments) != sorted(set(self.moments)):
+            raise ConfigError(f"moments are {self.moments}, wanted rising fractions in (0, 1)")
+        check_range(self, "error", 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +216,11 @@ class TrainingConfig:
     """Held-out PSNR, preview image and preview splats every this fraction of the run."""
     learning_rates: LearningRateConfig = field(default_factory=LearningRateConfig)
     growth: AnchorGrowthConfig = field(default_factory=AnchorGrowthConfig)
+    pruning: PruningConfig = field(default_factory=PruningConfig)
     rate: RateConfig = field(default_factory=RateConfig)
     averaging_start: float = 0.8
     """The model is an exponential moving average of the weights from here on, not before growth
-    stops; 1 = the last weights (docs/experiments.md)."""
+    and pruning stop; 1 = the last weights (docs/experiments.md)."""
     averaging_span: float = 1 / 15
     """Time constant of that average, as a part of the run."""
 
@@ -210,5 +242,6 @@ class TrainingConfig:
         check_range(self, "seed", 0, 2**63 - 1)
         check_range(self, "checkpoint_seconds", 0.0, 3600.0, open_low=True)
         check_range(self, "eval_every", 0.001, 1.0)
-        check_range(self, "averaging_start", self.growth.stop, 1.0)
+        last_change = max(self.growth.stop, *self.pruning.moments, 0.0)
+        check_range(self, "averaging_start", last_change, 1.0)
         check_range(self, "averaging_span", 0.0, 1.0, open_low=True)

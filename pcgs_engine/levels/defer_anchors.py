@@ -9,22 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from ..model.derive import derive_gaussians
 from ..model.masks import gaussian_mask
 from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer
 from ..scene.camera import Camera
+from .presence import measure_presence
 
-__all__ = ["deferral_order", "measure_presence"]
+__all__ = ["deferral_order"]
 
 MOST_DEFERRED = 0.4
 """Part of level 1's anchors that may leave: beyond, its pictures fall apart."""
 ROUNDS = 5
 """Anchors are chosen a part at a time: what covers for those that are gone matters more."""
-SIGN_IMAGES = 3
-"""Random sign images per camera and round: one alone is noisy enough to cost level 1 0.1 dB."""
 ANCHOR_BITS, GAUSSIAN_BITS = 70.0, 13.0
 """What an anchor and each of its Gaussians take of level 1: measured on fox, preview preset."""
 
@@ -63,47 +60,3 @@ def deferral_order(
         order.append(there[np.argsort(worth, kind="stable")[:count]])
         stays[order[-1]] = False
     return np.concatenate(order)
-
-
-def measure_presence(
-    model: TrainedModel,
-    cameras: Sequence[Camera],
-    mask: Tensor,  # [N, K] bool
-    *,
-    rasterizer: Rasterizer,
-    background: Sequence[float],
-    generator: torch.Generator,
-) -> npt.NDArray[np.float32]:  # [N]
-    """Estimate how much the mean squared image error changes where an anchor vanishes.
-
-    To first order in the opacities of its Gaussians, from `SIGN_IMAGES` random sign images per
-    camera (Hutchinson's estimator, as in `sensitivity`); 0 for anchors that are absent or unseen.
-    """
-    anchors, device = model.anchors, rasterizer.device
-    head, mask = model.head.to(device), mask.to(device)
-    positions, offsets = anchors.positions.to(device), anchors.offsets.detach().to(device)
-    feature, scaling = (v.detach().to(device) for v in (anchors.feature, anchors.scaling))
-    colour = torch.tensor(background, dtype=torch.float32, device=device)
-    total = torch.zeros(len(mask), device=device)
-    for camera in cameras:
-        seen = rasterizer.visible(positions, scaling[:, :3], camera) & mask.any(dim=1)
-        rows = seen.nonzero(as_tuple=True)[0]
-        if len(rows) == 0:
-            continue
-        centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=device)
-        derived = derive_gaussians(
-            head, positions[rows], feature[rows], scaling[rows], offsets[rows], mask[rows], centre,
-            pool=getattr(rasterizer, "pool", None),
-        )  # fmt: skip
-        opacities = derived.gaussians.opacities
-        image = rasterizer.render(derived.gaussians, camera, background=colour).image
-        owner = torch.div(derived.slots, mask.shape[1], rounding_mode="floor")
-        for _ in range(SIGN_IMAGES):
-            signs = torch.randint(0, 2, image.shape, generator=generator) * 2.0 - 1.0
-            (gradient,) = torch.autograd.grad(image, opacities, signs.to(image), retain_graph=True)
-            change = torch.zeros(len(rows), device=device)
-            change.index_add_(0, owner, gradient * opacities.detach())
-            total[rows] += change.square() / image.numel()
-    draws = max(len(cameras), 1) * SIGN_IMAGES
-    presence: npt.NDArray[np.float32] = (total / draws).cpu().numpy()
-    return presence

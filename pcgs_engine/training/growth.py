@@ -150,7 +150,10 @@ def _grow_at(
         renumber[chosen] = torch.arange(room, device=group.device)
         cells, group = cells[chosen], renumber[group]
         rows, group = rows[group >= 0], group[group >= 0]
-    _append(anchors, optimizer, cells * cell, rows, group, cell, mask_logits)
+    offsets = config.spread * (
+        torch.rand((len(cells), *mean.shape[1:], 3), generator=generator, device=mean.device) - 0.5
+    )
+    _append(anchors, optimizer, cells * cell, rows, group, cell, offsets, mask_logits)
 
 
 def _new_cells(coarse: Tensor, lattice: Tensor, cell: int) -> tuple[Tensor, Tensor]:
@@ -178,6 +181,7 @@ def _append(
     parents: Tensor,  # [c] anchors of the candidates
     group: Tensor,  # [c] new anchor of each candidate
     cell: int,
+    offsets: Tensor,  # [n, K, 3]
     mask_logits: Sequence[float],  # of a new Gaussian, one per level
 ) -> None:
     count, device = len(lattice), lattice.device
@@ -191,7 +195,7 @@ def _append(
         {
             "feature": total / share,
             "log_scaling": size.expand(count, 6).clone(),
-            "offsets": feature.new_zeros((count, *anchors.offsets.shape[1:])),
+            "offsets": offsets,
             "mask_logits": feature.new_tensor(mask_logits).repeat(
                 count, anchors.mask_logits.shape[1], 1
             ),

@@ -20,6 +20,7 @@ from ..scene.scene import Scene
 from .checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from .memory import memory_in_use_mb
 from .preview import held_out_psnr, write_preview
+from .pruning import evenly, measure_gaussians, unmissed
 from .run_info import RunInfo, load_run_info, save_run_info
 from .schedule import Clock, image_scale
 from .trainer import IterationResult, Trainer
@@ -144,6 +145,9 @@ class _Session:
         now = time.monotonic()
         self.clock.advance(now - self._ticked_at)  # previews and checkpoints count as well
         self._ticked_at = now
+        moments = self.config.training.pruning.moments
+        if any(before < moment <= self.clock.progress for moment in moments):
+            self.prune()
         if now - self._shown_at >= PROGRESS_SECONDS or self.clock.iteration == 1:
             self._shown_at = now
             self._show(result)
@@ -154,6 +158,19 @@ class _Session:
             self.preview()
         if now - self._saved_at >= self.config.training.checkpoint_seconds:
             self.save()
+
+    def prune(self) -> None:
+        """Take out the Gaussians that the training views hardly show."""
+        trainer, training = self.trainer, self.config.training
+        presence = measure_gaussians(
+            trainer.trained_model(),
+            evenly(self.scene.train_views),
+            self.store,
+            rasterizer=trainer.rasterizer,
+            background=trainer.background,
+            seed=training.seed + self.clock.iteration,
+        )
+        trainer.prune(unmissed(presence, training.pruning.error))
 
     def save(self) -> None:
         """Write a checkpoint."""

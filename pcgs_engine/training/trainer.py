@@ -34,6 +34,10 @@ MIN_BOX_RATIO = 1e-3
 ALPHA_WEIGHT = 0.1
 """Weight of |alpha - image alpha| where images have alpha: empty space must stay empty."""
 
+GONE_LOGIT = -20.0
+"""Mask logit and increments of a pruned Gaussian: so far below the threshold that no rate of
+learning brings it back, and without a gradient of any picture."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IterationResult:
@@ -241,6 +245,13 @@ class Trainer:
             adjust_anchors(*state, growth, first, self.generator)
             changed = True
         if changed:
+            self.anchors_changed()
+
+    def prune(self, gone: Tensor) -> None:  # [N, K] bool
+        """Take Gaussians out of every level for good."""
+        with torch.no_grad():
+            self.anchors.mask_logits[gone] = GONE_LOGIT
+        if drop_masked_anchors(self.anchors, self.optimizer, self.statistics):
             self.anchors_changed()
 
     def trained_model(self) -> TrainedModel:

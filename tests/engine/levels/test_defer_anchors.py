@@ -9,7 +9,8 @@ import torch
 from pcgs_engine.codec import encode_chunks
 from pcgs_engine.codec.decoder import ProgressiveDecoder
 from pcgs_engine.levels import split_levels
-from pcgs_engine.levels.defer_anchors import MOST_DEFERRED, deferral_order, measure_presence
+from pcgs_engine.levels.defer_anchors import MOST_DEFERRED, deferral_order
+from pcgs_engine.levels.presence import measure_presence
 from pcgs_engine.model.derive import derive_gaussians
 from pcgs_engine.model.masks import gaussian_mask
 from pcgs_engine.render.cpu_backend import CpuRasterizer

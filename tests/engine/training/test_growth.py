@@ -130,3 +130,18 @@ def test_drop_masked_anchors_deletes_only_what_no_level_uses():
     assert anchors.lattice[:, 0].tolist() == [0, 16]
     assert len(statistics.opacity) == 2
     assert not drop_masked_anchors(anchors, optimizer, statistics)
+
+
+def test_new_gaussians_start_spread_over_the_cube_asked_for():
+    anchors, optimizer, statistics = make_state([[0, 64 * i, 0] for i in range(64)])
+    for row in range(64):
+        for k in range(K):
+            pull(anchors, statistics, row, k, [40.0, 32.0 * row, 0.0])
+    config = AnchorGrowthConfig(
+        interval=10, depth=1, init_factor=4, gradient_threshold=1e-3, spread=0.5
+    )
+    grow(anchors, optimizer, statistics, config)
+    offsets = anchors.offsets.detach()[64:]
+    assert len(offsets) > 20
+    assert 0.2 < float(offsets.abs().max()) <= 0.25
+    assert float(offsets.std(dim=1).min()) > 0.0

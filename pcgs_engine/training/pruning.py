@@ -1,0 +1,86 @@
+"""Pruning by presence: which Gaussians the training views would hardly miss.
+
+Open masks let Gaussians learn before any is judged, and leave most of them idle behind others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..levels.presence import draw_removals
+from ..model.masks import gaussian_mask
+from ..model.trained_model import TrainedModel
+from ..render.rasterizer import Rasterizer
+from ..scene.image_store import ImageStore
+from ..scene.scene import View
+from .view_sampler import load_view
+
+__all__ = ["Presence", "evenly", "measure_gaussians", "unmissed"]
+
+MOST_VIEWS = 64
+"""Training views asked, evenly spaced over all of them."""
+MOST_GONE = 0.8
+"""Part of the Gaussians that may go at once: many that each are hardly missed can be together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """How much each Gaussian of the last level matters, and how good pictures are as a whole."""
+
+    mask: Tensor  # [N, K] bool, Gaussians of the last level
+    change: Tensor  # [N, K] mean squared change of pictures where a Gaussian vanishes
+    error: float
+    """Mean squared difference of pictures and photographs."""
+
+
+def evenly(views: Sequence[View]) -> Sequence[View]:
+    """Return at most `MOST_VIEWS` of the views, evenly spaced."""
+    return views[:: max(1, -(-len(views) // MOST_VIEWS))]
+
+
+def measure_gaussians(
+    model: TrainedModel,
+    views: Sequence[View],
+    store: ImageStore,
+    *,
+    rasterizer: Rasterizer,
+    background: Tensor,  # [3]
+    seed: int,
+) -> Presence:
+    """Ask every view once; 0 for Gaussians that none shows.
+
+    Raises:
+        SceneError: an image cannot be read.
+    """
+    mask = gaussian_mask(model.anchors.mask_logits, model.config.model.num_levels)
+    generator = torch.Generator().manual_seed(seed)
+    change, error = torch.zeros(mask.numel(), device=mask.device), 0.0
+    for view in views:
+        found = draw_removals(
+            model, view.camera, mask, samples=1, rasterizer=rasterizer, background=background,
+            generator=generator,
+        )  # fmt: skip
+        share = 1.0 / (found.image.numel() * len(views))
+        change.index_add_(0, found.slots, found.changes[0].square() * share)
+        photograph = load_view(store, view, rasterizer.device)
+        difference = (found.image - photograph.image).square()
+        if photograph.valid is not None:
+            difference = difference[photograph.valid]
+        error += float(difference.mean()) / len(views)
+    return Presence(mask=mask, change=change.view(mask.shape), error=error)
+
+
+def unmissed(presence: Presence, part: float) -> Tensor:  # [N, K] bool
+    """Choose those of least presence whose changes add up to less than `part` of the error.
+
+    At most `MOST_GONE` of them.
+    """
+    gone = torch.zeros_like(presence.mask)
+    there = presence.mask.reshape(-1).nonzero(as_tuple=True)[0]
+    change, order = presence.change.reshape(-1)[there].sort(stable=True)
+    count = int((change.cumsum(0) < part * presence.error).sum())
+    count = min(count, int(MOST_GONE * len(there)))
+    gone.view(-1)[there[order[:count]]] = True
+    return gone

@@ -1,0 +1,154 @@
+"""Pruning by presence: who is judged unmissed, that pictures agree, and that a run does it."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from tiny_training import tiny_config, train_tiny
+
+from pcgs_engine.config import PruningConfig, config_from_dict
+from pcgs_engine.errors import ConfigError
+from pcgs_engine.model.masks import gaussian_mask
+from pcgs_engine.render.cpu_backend import CpuRasterizer
+from pcgs_engine.sample import sample_path
+from pcgs_engine.scene.image_store import ImageStore
+from pcgs_engine.scene.load_scene import load_scene
+from pcgs_engine.training.evaluate import LevelRenderer
+from pcgs_engine.training.pruning import Presence, evenly, measure_gaussians, unmissed
+from pcgs_engine.training.trainer import Trainer
+from pcgs_engine.splats.anchor_set import AnchorSet
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return load_scene(sample_path(), max_size=64)
+
+
+@pytest.fixture(scope="module")
+def presence(scene, tiny_run):
+    return measured(scene, tiny_run.model)
+
+
+def measured(scene, model):
+    return measure_gaussians(
+        model, scene.train_views[:6], ImageStore(scene.background),
+        rasterizer=CpuRasterizer(threads=1), background=torch.zeros(3), seed=0,
+    )  # fmt: skip
+
+
+def pictures(scene, model, mask):
+    anchors = model.anchors
+    found = AnchorSet(
+        level=1,
+        positions=anchors.positions.numpy(),
+        features=anchors.feature.detach().numpy(),
+        scaling=anchors.scaling.detach().numpy(),
+        offsets=anchors.offsets.detach().numpy(),
+        gaussian_mask=mask.numpy(),
+    )
+    renderer = LevelRenderer(
+        found, model.head, rasterizer=CpuRasterizer(threads=1), background=(0.0, 0.0, 0.0)
+    )
+    return torch.stack([renderer.render(v.camera).double() for v in scene.train_views[:6]])
+
+
+def test_those_least_missed_change_pictures_little_and_others_much(scene, tiny_run, presence):
+    whole = pictures(scene, tiny_run.model, presence.mask)
+    sorted_changes = presence.change[presence.mask].sort().values
+    two_fifths = int(0.4 * len(sorted_changes))
+    gone = unmissed(presence, float(sorted_changes[:two_fifths].sum()) / presence.error)
+    assert float(gone.sum()) == pytest.approx(two_fifths, rel=0.01)
+    assert not (gone & ~presence.mask).any()
+    there = presence.mask.reshape(-1).nonzero(as_tuple=True)[0]
+    other = torch.zeros_like(gone)
+    chosen = torch.randperm(len(there), generator=torch.Generator().manual_seed(0))
+    other.view(-1)[there[chosen[: int(gone.sum())]]] = True
+    changes = [
+        float((pictures(scene, tiny_run.model, presence.mask & ~leave) - whole).square().mean())
+        for leave in (gone, other)
+    ]
+    assert changes[0] < 0.1 * presence.error
+    assert changes[0] < 0.1 * changes[1]
+
+
+def test_error_is_that_of_pictures_against_photographs(scene, tiny_run, presence):
+    store = ImageStore(scene.background)
+    photographs = torch.stack(
+        [torch.from_numpy(store.load(view).rgb) / 255.0 for view in scene.train_views[:6]]
+    )
+    whole = pictures(scene, tiny_run.model, presence.mask)
+    assert presence.error == pytest.approx(float((whole - photographs).square().mean()), rel=0.1)
+
+
+def test_unmissed_takes_the_least_as_long_as_their_sum_is_below_the_budget():
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    change = torch.tensor([[0.3, 0.0, 0.0], [0.2, 5.0, 0.1]])
+    presence = Presence(mask=mask, change=change, error=1.0)
+    # of those present: 0, 0.1, 0.2 add up to 0.3; 0.3 more would be over 0.5
+    expected = torch.tensor([[False, True, False], [True, False, True]])
+    assert torch.equal(unmissed(presence, 0.5), expected)
+    assert torch.equal(unmissed(presence, 0.0), torch.zeros_like(mask))
+
+
+def test_unmissed_takes_four_fifths_at_most():
+    mask = torch.ones(5, 2, dtype=torch.bool)
+    change = torch.arange(10.0).view(5, 2)
+    presence = Presence(mask=mask, change=change, error=1e3)
+    assert torch.equal(unmissed(presence, 1.0), change < 8)
+
+
+def test_views_are_at_most_64_and_spread_over_all():
+    assert list(evenly(range(43))) == list(range(43))
+    assert list(evenly(range(65))) == list(range(0, 65, 2))
+    assert len(evenly(range(1000))) == 63
+
+
+def test_pruned_gaussians_leave_every_level_and_their_anchors_go(scene):
+    trainer = Trainer(scene, tiny_config(), CpuRasterizer(threads=1), 1)
+    anchors = trainer.anchors
+    count, levels = len(anchors), anchors.mask_logits.shape[2]
+    gone = torch.zeros(anchors.mask_logits.shape[:2], dtype=torch.bool)
+    gone[0] = True  # a whole anchor
+    gone[1, 0] = True
+    second = anchors.lattice[1].clone()
+    trainer.prune(gone)
+    assert len(trainer.anchors) == count - 1
+    assert torch.equal(trainer.anchors.lattice[0], second)
+    for level in range(1, levels + 1):
+        mask = gaussian_mask(trainer.anchors.mask_logits, level)
+        assert not mask[0, 0]
+        assert mask[1:].all()
+
+
+def test_a_run_prunes_once_at_each_of_its_moments(tmp_path, monkeypatch):
+    judged = []
+
+    def spy(presence, part):
+        judged.append(int(presence.mask.sum()))
+        return unmissed(presence, part)
+
+    monkeypatch.setattr("pcgs_engine.training.train.unmissed", spy)
+    config = tiny_config(pruning={"moments": [0.55, 0.75], "error": 1e-4})
+    run = train_tiny(tmp_path, config=config)
+    assert len(judged) == 2
+    assert judged[1] < judged[0]
+    levels = run.model.config.model.num_levels
+    assert 0 < int(gaussian_mask(run.model.anchors.mask_logits, levels).sum()) <= judged[1]
+
+
+@pytest.mark.parametrize("moments", [(0.5, 0.5), (0.6, 0.5), (0.0, 0.5), (0.5, 1.0)])
+def test_moments_that_do_not_rise_inside_the_run_are_refused(moments):
+    with pytest.raises(ConfigError, match="moments"):
+        PruningConfig(moments=moments)
+
+
+def test_pruning_after_averaging_has_begun_is_refused():
+    training = tiny_config().training
+    with pytest.raises(ConfigError, match="averaging_start"):
+        dataclasses.replace(training, pruning=PruningConfig(moments=(0.95,)))
+
+
+def test_moments_are_read_from_json():
+    data = json.loads('{"moments": [0.5, 0.6], "error": 0.05}')
+    assert config_from_dict(PruningConfig, data) == PruningConfig(moments=(0.5, 0.6), error=0.05)
