@@ -14,10 +14,10 @@ from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.sample import sample_path
 from pcgs_engine.scene.image_store import ImageStore
 from pcgs_engine.scene.load_scene import load_scene
+from pcgs_engine.splats.anchor_set import AnchorSet
 from pcgs_engine.training.evaluate import LevelRenderer
 from pcgs_engine.training.pruning import Presence, evenly, measure_gaussians, unmissed
 from pcgs_engine.training.trainer import Trainer
-from pcgs_engine.splats.anchor_set import AnchorSet
 
 
 @pytest.fixture(scope="module")
