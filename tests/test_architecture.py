@@ -50,6 +50,7 @@ OWN_FILES = [
     *(path for folder in ("tools", "benchmarks") for path in (REPOSITORY / folder).rglob("*.py")),
 ]
 OWN_FILES.append(REPOSITORY / "build_addon.py")
+OWN_FILES = [path for path in OWN_FILES if "node_modules" not in path.parts]  # installed peers
 ADDON_FILES = sorted(ADDON.rglob("*.py"))
 TEST_FILES = sorted(TESTS.rglob("*.py"))
 

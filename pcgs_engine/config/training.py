@@ -80,6 +80,8 @@ class AnchorGrowthConfig:
     spread: float = 0.0
     """Width of the cube, in sizes of a new anchor, that its Gaussians start in; published: one
     spot for all."""
+    new_gaussians: int = 0
+    """Gaussians of a new anchor, chosen at random among its K; 0 = all, as published."""
     success_fraction: float = 0.8
     """An anchor is judged once seen this fraction of `interval` (offsets: half of that)."""
     min_opacity: float = 0.005
@@ -101,6 +103,7 @@ class AnchorGrowthConfig:
         check_range(self, "depth", 1, 4)
         check_range(self, "init_factor", 1, 1024)
         check_range(self, "spread", 0.0, 10.0)
+        check_range(self, "new_gaussians", 0, 64)
         check_range(self, "success_fraction", 0.0, 1.0)
         check_range(self, "min_opacity", 0.0, 1.0)
         check_range(self, "max_anchors", 1, 1 << 26)

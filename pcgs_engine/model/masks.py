@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["MASK_THRESHOLD", "anchor_mask", "gaussian_mask", "soft_gaussian_mask"]
+__all__ = ["GONE_LOGIT", "MASK_THRESHOLD", "anchor_mask", "gaussian_mask", "soft_gaussian_mask"]
 
 MASK_THRESHOLD = 0.01
 """A Gaussian exists where sigmoid(logit) exceeds this. Source: facts §2.3 (epsilon)."""
+GONE_LOGIT = -20.0
+"""Logit and increments of a Gaussian that is out of every level for good: no picture gives it a
+gradient, and no rate of learning reaches the threshold from there."""
 
 
 def _level_probability(logits: Tensor, level: int) -> Tensor:

@@ -10,7 +10,7 @@ from ..config import AnchorGrowthConfig
 from ..model.anchors import Anchors
 from ..model.derive import Derived
 from ..model.init_anchors import MAX_LATTICE
-from ..model.masks import gaussian_mask
+from ..model.masks import GONE_LOGIT, gaussian_mask
 from .optimizer import ModelOptimizer
 
 __all__ = ["GrowthStatistics", "adjust_anchors", "drop_masked_anchors"]
@@ -150,10 +150,25 @@ def _grow_at(
         renumber[chosen] = torch.arange(room, device=group.device)
         cells, group = cells[chosen], renumber[group]
         rows, group = rows[group >= 0], group[group >= 0]
-    offsets = config.spread * (
-        torch.rand((len(cells), *mean.shape[1:], 3), generator=generator, device=mean.device) - 0.5
-    )
-    _append(anchors, optimizer, cells * cell, rows, group, cell, offsets, mask_logits)
+    shape = (len(cells), mean.shape[1])
+    cube = torch.rand((*shape, 3), generator=generator, device=mean.device) - 0.5
+    logits = _first_logits(shape, config.new_gaussians, mask_logits, generator)
+    _append(anchors, optimizer, cells * cell, rows, group, cell, config.spread * cube, logits)
+
+
+def _first_logits(
+    shape: tuple[int, int],  # n, K
+    chosen: int,
+    mask_logits: Sequence[float],
+    generator: torch.Generator,
+) -> Tensor:  # [n, K, S]
+    """Return logits of new anchors, of which `chosen` Gaussians are there; all for 0."""
+    first = torch.tensor(mask_logits, device=generator.device)
+    if not chosen:
+        return first.repeat(*shape, 1)
+    draw = torch.rand(shape, generator=generator, device=generator.device)
+    there = draw.argsort(dim=1).argsort(dim=1) < chosen
+    return torch.where(there[..., None], first, torch.full_like(first, GONE_LOGIT))
 
 
 def _new_cells(coarse: Tensor, lattice: Tensor, cell: int) -> tuple[Tensor, Tensor]:
@@ -182,7 +197,7 @@ def _append(
     group: Tensor,  # [c] new anchor of each candidate
     cell: int,
     offsets: Tensor,  # [n, K, 3]
-    mask_logits: Sequence[float],  # of a new Gaussian, one per level
+    mask_logits: Tensor,  # [n, K, S]
 ) -> None:
     count, device = len(lattice), lattice.device
     feature = anchors.feature.detach()
@@ -196,9 +211,7 @@ def _append(
             "feature": total / share,
             "log_scaling": size.expand(count, 6).clone(),
             "offsets": offsets,
-            "mask_logits": feature.new_tensor(mask_logits).repeat(
-                count, anchors.mask_logits.shape[1], 1
-            ),
+            "mask_logits": mask_logits,
         },
     )
 

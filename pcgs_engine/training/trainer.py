@@ -15,6 +15,7 @@ from ..model.context_network import ContextNetwork
 from ..model.derive import Derived, derive_gaussians
 from ..model.hash_grid import HashGrid
 from ..model.init_anchors import init_anchors
+from ..model.masks import GONE_LOGIT
 from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
@@ -33,10 +34,6 @@ MIN_BOX_RATIO = 1e-3
 """Least extent of an axis, as a part of the largest: flat scenes need a box with a volume."""
 ALPHA_WEIGHT = 0.1
 """Weight of |alpha - image alpha| where images have alpha: empty space must stay empty."""
-
-GONE_LOGIT = -20.0
-"""Mask logit and increments of a pruned Gaussian: so far below the threshold that no rate of
-learning brings it back, and without a gradient of any picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

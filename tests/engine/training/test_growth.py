@@ -4,6 +4,7 @@ import torch
 
 from pcgs_engine.config import AnchorGrowthConfig
 from pcgs_engine.model.anchors import Anchors
+from pcgs_engine.model.masks import gaussian_mask
 from pcgs_engine.training.growth import (
     GrowthStatistics,
     adjust_anchors,
@@ -145,3 +146,20 @@ def test_new_gaussians_start_spread_over_the_cube_asked_for():
     assert len(offsets) > 20
     assert 0.2 < float(offsets.abs().max()) <= 0.25
     assert float(offsets.std(dim=1).min()) > 0.0
+
+
+def test_of_a_new_anchor_as_many_gaussians_are_there_as_asked_for():
+    anchors, optimizer, statistics = make_state([[0, 64 * i, 0] for i in range(64)])
+    for row in range(64):
+        for k in range(K):
+            pull(anchors, statistics, row, k, [40.0, 32.0 * row, 0.0])
+    config = AnchorGrowthConfig(
+        interval=10, depth=1, init_factor=4, gradient_threshold=1e-3, new_gaussians=1
+    )
+    grow(anchors, optimizer, statistics, config)
+    new = anchors.mask_logits.detach()[64:]
+    for level in (1, 2, 3):
+        there = gaussian_mask(new, level)
+        assert (there.sum(dim=1) == 1).all()
+        assert 0.1 < float(there[:, 0].float().mean()) < 0.9  # any of them, by chance
+    assert gaussian_mask(anchors.mask_logits[:64], 1).all()
