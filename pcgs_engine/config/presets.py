@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 from .model import ContextConfig, HashGridConfig, Head, ModelConfig
-from .training import AnchorGrowthConfig, LearningRateConfig, RateConfig, TrainingConfig
+from .training import (
+    AnchorGrowthConfig,
+    LearningRateConfig,
+    PruningConfig,
+    RateConfig,
+    TrainingConfig,
+)
 
 __all__ = ["Preset", "RunConfig", "preset_config", "with_levels"]
 
@@ -57,7 +63,7 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
             feature_step=0.5,
             scaling_step=4.0,
             head_hidden=32,
-            sh_degree=1,
+            sh_degree=3,
             hash_grid=HashGridConfig(
                 resolutions_3d=(18, 28, 44, 68, 108, 168),
                 log2_table_3d=11,
@@ -75,12 +81,13 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
         training=TrainingConfig(
             iterations=5000,
             max_size=320,
-            learning_rates=LearningRateConfig(mask_last=0.002),
-            growth=AnchorGrowthConfig(max_anchors=60_000),
+            learning_rates=LearningRateConfig(feature=0.015, log_scaling=0.01, mask_last=0.002),
+            growth=AnchorGrowthConfig(spread=1.0, new_gaussians=3, max_anchors=60_000),
+            pruning=PruningConfig(moments=(0.53, 0.62, 0.7)),
             rate=RateConfig(
                 weights=(10.7e-3, 4e-3, 2e-3),
                 falling_draws=True,
-                initial_mask_logit=-3.5,
+                noise_start=0.3333,
                 initial_mask_increment=-3.5,
             ),
         ),

@@ -115,8 +115,11 @@ class PruningConfig:
 
     moments: tuple[float, ...] = ()
     """Progress at which Gaussians are judged, rising; none: learned masks alone prune."""
-    error: float = 0.1
-    """What those that go may change pictures by, as a part of the mean squared error so far."""
+    first_error: float = 0.1
+    """What those that leave level 1 may change pictures by, as a part of the mean squared error
+    so far; levels between follow geometrically."""
+    error: float = 0.03
+    """The same for the last level, at most `first_error`."""
 
     def __post_init__(self) -> None:
         """Check ranges and order.
@@ -127,7 +130,13 @@ class PruningConfig:
         inside = all(0.0 < moment < 1.0 for moment in self.moments)
         if not inside or list(self.moments) != sorted(set(self.moments)):
             raise ConfigError(f"moments are {self.moments}, wanted rising fractions in (0, 1)")
-        check_range(self, "error", 0.0, 1.0)
+        check_range(self, "first_error", 0.0, 1.0, open_low=True)
+        check_range(self, "error", 0.0, self.first_error, open_low=True)
+
+    def level_errors(self, levels: int) -> tuple[float, ...]:
+        """Return the part for every level, falling; that of the last one where there is one."""
+        ratio = (self.error / self.first_error) ** (1 / max(levels - 1, 1))
+        return tuple(self.error / ratio**s for s in range(levels - 1, -1, -1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

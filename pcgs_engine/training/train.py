@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from ..atomic_file import make_folder, output_errors
 from ..config import RunConfig
 from ..errors import CancelledError, CheckpointError, DivergedError
@@ -160,7 +162,7 @@ class _Session:
             self.save()
 
     def prune(self) -> None:
-        """Take out the Gaussians that the training views hardly show."""
+        """Take Gaussians out of the levels whose pictures would hardly miss them."""
         trainer, training = self.trainer, self.config.training
         presence = measure_gaussians(
             trainer.trained_model(),
@@ -170,7 +172,8 @@ class _Session:
             background=trainer.background,
             seed=training.seed + self.clock.iteration,
         )
-        trainer.prune(unmissed(presence, training.pruning.error))
+        errors = training.pruning.level_errors(self.config.model.num_levels)
+        trainer.prune(torch.stack([unmissed(presence, error) for error in errors]).sum(dim=0))
 
     def save(self) -> None:
         """Write a checkpoint."""

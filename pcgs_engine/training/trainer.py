@@ -15,7 +15,7 @@ from ..model.context_network import ContextNetwork
 from ..model.derive import Derived, derive_gaussians
 from ..model.hash_grid import HashGrid
 from ..model.init_anchors import init_anchors
-from ..model.masks import GONE_LOGIT
+from ..model.masks import leave_levels
 from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
@@ -244,10 +244,12 @@ class Trainer:
         if changed:
             self.anchors_changed()
 
-    def prune(self, gone: Tensor) -> None:  # [N, K] bool
-        """Take Gaussians out of every level for good."""
+    def prune(self, levels: Tensor) -> None:  # [N, K] int64
+        """Take Gaussians out of their first `levels` levels for good, of all of them at most."""
+        leaving = levels > 0
+        logits = self.anchors.mask_logits
         with torch.no_grad():
-            self.anchors.mask_logits[gone] = GONE_LOGIT
+            logits[leaving] = leave_levels(logits[leaving], levels[leaving])
         if drop_masked_anchors(self.anchors, self.optimizer, self.statistics):
             self.anchors_changed()
 

@@ -104,21 +104,23 @@ def test_views_are_at_most_64_and_spread_over_all():
     assert len(evenly(range(1000))) == 63
 
 
-def test_pruned_gaussians_leave_every_level_and_their_anchors_go(scene):
+def test_pruned_gaussians_leave_their_levels_and_anchors_of_none_go(scene):
     trainer = Trainer(scene, tiny_config(), CpuRasterizer(threads=1), 1)
     anchors = trainer.anchors
     count, levels = len(anchors), anchors.mask_logits.shape[2]
-    gone = torch.zeros(anchors.mask_logits.shape[:2], dtype=torch.bool)
-    gone[0] = True  # a whole anchor
-    gone[1, 0] = True
+    leave = torch.zeros(anchors.mask_logits.shape[:2], dtype=torch.int64)
+    leave[0] = levels  # a whole anchor
+    leave[1, 0] = levels
+    leave[2] = 1
     second = anchors.lattice[1].clone()
-    trainer.prune(gone)
+    trainer.prune(leave)
     assert len(trainer.anchors) == count - 1
     assert torch.equal(trainer.anchors.lattice[0], second)
     for level in range(1, levels + 1):
         mask = gaussian_mask(trainer.anchors.mask_logits, level)
         assert not mask[0, 0]
-        assert mask[1:].all()
+        assert mask[1].all() == (level > 1)
+        assert mask[2:].all()
 
 
 def test_a_run_prunes_once_at_each_of_its_moments(tmp_path, monkeypatch):
@@ -129,12 +131,17 @@ def test_a_run_prunes_once_at_each_of_its_moments(tmp_path, monkeypatch):
         return unmissed(presence, part)
 
     monkeypatch.setattr("pcgs_engine.training.train.unmissed", spy)
-    config = tiny_config(pruning={"moments": [0.55, 0.75], "error": 1e-4})
+    pruning = {"moments": [0.55, 0.75], "first_error": 1e-4, "error": 1e-5}
+    config = tiny_config(pruning=pruning)
     run = train_tiny(tmp_path, config=config)
-    assert len(judged) == 2
-    assert judged[1] < judged[0]
     levels = run.model.config.model.num_levels
-    assert 0 < int(gaussian_mask(run.model.anchors.mask_logits, levels).sum()) <= judged[1]
+    assert len(judged) == 2 * levels  # of every level, on the same pictures
+    assert judged[levels] < judged[0]
+    counts = [
+        int(gaussian_mask(run.model.anchors.mask_logits, level).sum())
+        for level in range(1, levels + 1)
+    ]
+    assert 0 < counts[0] < counts[1] < counts[2] <= judged[-1]
 
 
 @pytest.mark.parametrize("moments", [(0.5, 0.5), (0.6, 0.5), (0.0, 0.5), (0.5, 1.0)])
@@ -152,3 +159,12 @@ def test_pruning_after_averaging_has_begun_is_refused():
 def test_moments_are_read_from_json():
     data = json.loads('{"moments": [0.5, 0.6], "error": 0.05}')
     assert config_from_dict(PruningConfig, data) == PruningConfig(moments=(0.5, 0.6), error=0.05)
+
+
+def test_errors_of_levels_fall_geometrically_and_a_single_level_has_the_last():
+    pruning = PruningConfig(first_error=0.16, error=0.04)
+    assert pruning.level_errors(3) == pytest.approx((0.16, 0.08, 0.04))
+    assert pruning.level_errors(2) == pytest.approx((0.16, 0.04))
+    assert pruning.level_errors(1) == pytest.approx((0.04,))
+    with pytest.raises(ConfigError, match="error"):
+        PruningConfig(first_error=0.04, error=0.05)
