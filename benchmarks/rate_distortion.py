@@ -24,8 +24,8 @@ from rd_variants import Variant, variants
 
 BENCHMARKS = Path(__file__).resolve().parent
 PICTURES = BENCHMARKS.parent / "docs" / "images"
-CURVES = ("progressive", "single", "3dgs", "neural", "coarse")
-LONG_CURVES = ("3dgs", "neural", "coarse")
+CURVES = ("progressive", "single", "3dgs", "fine", "neural", "coarse")
+LONG_CURVES = ("3dgs", "fine", "neural", "coarse")
 REPEATED = ("progressive", "single")
 """Curves that are trained from every seed; of the others the first one."""
 Row = dict[str, object]

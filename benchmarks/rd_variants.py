@@ -11,8 +11,19 @@ __all__ = ["SINGLE_WEIGHTS", "Variant", "variants"]
 
 SINGLE_WEIGHTS = (16e-3, 4e-3, 1e-3)
 """λ of the single-rate trainings, from fewer bytes than level 1 to more than the last level."""
+SINGLE_ERRORS = (0.1, 0.055, 0.03)
+"""What pruning may cost them, as the levels of the preset that are nearest in λ."""
 ROUNDED_FROM = 16e-3
 """Single-rate trainings of finer steps lose by rounding: noise keeps them from overfitting."""
+FINE = {
+    "model": {"feature_dim": 50, "num_offsets": 10, "head_hidden": 64},
+    "training": {
+        "growth": {"new_gaussians": 5},
+        "pruning": {"moments": [0.325, 0.53, 0.62, 0.7]},
+        "rate": {"weights": [4e-3, 1.2e-3, 5e-4]},
+    },
+}
+"""The published sizes of an anchor at an eighth to a quarter of the preset's λ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +40,7 @@ class Variant:
 def variants(names: list[str]) -> list[Variant]:
     """Return the trainings behind the named curves.
 
-    `progressive`, `coarse` (λ twice as large), `neural`, `single`, `3dgs`.
+    `progressive`, `coarse` (λ twice as large), `fine` (`FINE`), `neural`, `single`, `3dgs`.
     """
     known = {
         "progressive": [Variant(name="progressive", curve="progressive", settings={})],
@@ -40,6 +51,7 @@ def variants(names: list[str]) -> list[Variant]:
                 settings={"training": {"rate": {"weights": [2 * w for w in _preset_weights()]}}},
             ),
         ],
+        "fine": [Variant(name="fine", curve="fine", settings=FINE)],
         "neural": [
             Variant(name="neural", curve="neural", settings={"model": {"head": "neural"}}),
         ],
@@ -49,10 +61,13 @@ def variants(names: list[str]) -> list[Variant]:
                 curve="single",
                 settings={
                     "model": {"num_levels": 1},
-                    "training": {"rate": {"weights": [weight], **_rounding(weight)}},
+                    "training": {
+                        "pruning": {"error": error},
+                        "rate": {"weights": [weight], **_rounding(weight)},
+                    },
                 },
             )
-            for weight in SINGLE_WEIGHTS
+            for weight, error in zip(SINGLE_WEIGHTS, SINGLE_ERRORS, strict=True)
         ],
         "3dgs": [Variant(name="3dgs", curve="3dgs", settings={})],
     }

@@ -37,6 +37,9 @@ class LearningRateConfig:
     covariance_head: float = 0.004
     color_head: float = 0.008
     color_head_last: float = 5e-5
+    harmonics: float = 1.0
+    """Part of the colour head's rate at which the explicit head's harmonics above degree 0 learn:
+    fewer reflections are learned by heart (3DGS: 1 / 20)."""
     hash_grid: float = 0.005
     hash_grid_last: float = 1e-5
     context: float = 0.005

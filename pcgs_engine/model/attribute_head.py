@@ -93,6 +93,12 @@ class AttributeHead(nn.Module):
             color=color,
         )
 
+    def harmonic_rows(self) -> Tensor:  # [rows of color_out] bool
+        """Return which outputs of the colour MLP are harmonics above degree 0."""
+        coefficients = self.color_out.out_features // (3 * self.config.num_offsets)
+        kinds = torch.arange(coefficients).repeat_interleave(3).repeat(self.config.num_offsets)
+        return kinds > 0
+
     def _start_alive_and_coloured(self) -> None:
         """Let features 0..2 pass through to the colour and let every Gaussian exist at first.
 

@@ -56,6 +56,14 @@ class ModelOptimizer:
         self._anchors = anchors
         self.adam = torch.optim.Adam(groups, lr=0.0, eps=ADAM_EPSILON, fused=True)
         self._averages: dict[nn.Parameter, Tensor] = {}
+        self._slowed: list[tuple[nn.Parameter, Tensor]] = []
+
+    def slow_down(self, parameters: Iterable[nn.Parameter], rows: Tensor, part: float) -> None:
+        """Let `rows` `[n]` bool of each parameter move by `part` of their steps from now on."""
+        for parameter in parameters:
+            factor = torch.where(rows.to(parameter.device), part, 1.0)
+            shape = (-1, *[1] * (parameter.ndim - 1))
+            self._slowed.append((parameter, factor.to(parameter.dtype).view(shape)))
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """Set the learning rate of every group."""
@@ -64,7 +72,11 @@ class ModelOptimizer:
 
     def step(self) -> None:
         """Update everything that has a gradient, then drop the gradients."""
+        before = [parameter.detach().clone() for parameter, _ in self._slowed]
         self.adam.step()
+        with torch.no_grad():
+            for (parameter, factor), old in zip(self._slowed, before, strict=True):
+                parameter.copy_(old + factor * (parameter - old))
         self.adam.zero_grad(set_to_none=True)
 
     @torch.no_grad()

@@ -17,10 +17,13 @@ from ..scene.image_store import ImageStore
 from ..scene.scene import View
 from .view_sampler import load_view
 
-__all__ = ["Presence", "evenly", "measure_gaussians", "unmissed"]
+__all__ = ["MOST_ERROR", "Presence", "evenly", "measure_gaussians", "unmissed"]
 
 MOST_VIEWS = 64
 """Training views asked, evenly spaced over all of them."""
+MOST_ERROR = 5e-4
+"""33 dB: what pictures lack beyond is mostly what no model can match, passers-by and reflections,
+and no excuse to drop Gaussians."""
 MOST_GONE = 0.8
 """Part of the Gaussians that may go at once: many that each are hardly missed can be together."""
 
@@ -75,12 +78,15 @@ def measure_gaussians(
 def unmissed(presence: Presence, part: float) -> Tensor:  # [N, K] bool
     """Choose those of least presence whose changes add up to less than `part` of the error.
 
+    Of an error beyond `MOST_ERROR` only that much counts.
+
     At most `MOST_GONE` of them.
     """
     gone = torch.zeros_like(presence.mask)
     there = presence.mask.reshape(-1).nonzero(as_tuple=True)[0]
     change, order = presence.change.reshape(-1)[there].sort(stable=True)
-    count = int((change.cumsum(0) < part * presence.error).sum())
+    budget = part * min(presence.error, MOST_ERROR)
+    count = int((change.cumsum(0) < budget).sum())
     count = min(count, int(MOST_GONE * len(there)))
     gone.view(-1)[there[order[:count]]] = True
     return gone

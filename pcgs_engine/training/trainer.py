@@ -87,6 +87,10 @@ class Trainer:
         self.image_loss = ImageLoss(config.training.ssim_weight, pool)
         groups = network_groups(self.head, self.hash_grid, self.context)
         self.optimizer = ModelOptimizer(self.anchors, groups)
+        harmonics = config.training.learning_rates.harmonics
+        if harmonics < 1.0:
+            rows = self.head.harmonic_rows()
+            self.optimizer.slow_down(self.head.color_out.parameters(), rows, harmonics)
         self.statistics = self._empty_statistics()
         self.box_is_final = False
         self._lookup = self.hash_grid.prepare(self.anchors.positions)

@@ -61,3 +61,26 @@ def test_averages_of_deleted_anchors_go_with_them(optimizer):
 def test_averaging_before_growth_stops_raises_config_error():
     with pytest.raises(ConfigError, match=r"averaging_start is 0\.4, wanted .*\[0\.5"):
         TrainingConfig(averaging_start=0.4)
+
+
+def test_rows_that_are_slowed_down_move_by_that_part_of_their_steps():
+    moved = []
+    for part in (None, 0.1):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(4, 6)
+        before = [p.detach().clone() for p in layer.parameters()]
+        anchors = SimpleNamespace(
+            lattice=torch.zeros(1, 3), **{name: torch.ones(1, 2) for name in ANCHOR_PARAMETERS}
+        )
+        optimizer = ModelOptimizer(anchors, {"color": list(layer.parameters())})
+        optimizer.set_rates(dict.fromkeys((*ANCHOR_PARAMETERS, "color"), 0.01))
+        rows = torch.tensor([False, True, True] * 2)
+        if part is not None:
+            optimizer.slow_down(layer.parameters(), rows, part)
+        layer(torch.ones(1, 4)).square().sum().backward()
+        optimizer.step()
+        moved.append([(p - b).detach() for p, b in zip(layer.parameters(), before, strict=True)])
+    for full, slow in zip(*moved, strict=True):
+        assert float(full.abs().min()) > 0.0
+        torch.testing.assert_close(slow[~rows], full[~rows])
+        torch.testing.assert_close(slow[rows], 0.1 * full[rows])
