@@ -81,7 +81,9 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
         training=TrainingConfig(
             iterations=5000,
             max_size=320,
-            learning_rates=LearningRateConfig(feature=0.015, log_scaling=0.01, mask_last=0.002),
+            learning_rates=LearningRateConfig(
+                feature=0.02, log_scaling=0.01, harmonics=0.1, mask_last=0.002
+            ),
             growth=AnchorGrowthConfig(spread=1.0, new_gaussians=3, max_anchors=60_000),
             pruning=PruningConfig(moments=(0.53, 0.62, 0.7)),
             rate=RateConfig(
