@@ -40,6 +40,8 @@ log2_table_2d = 6
 iterations = 8
 max_size = 24
 eval_every = 1.0
+[training.pruning]
+moments = []
 """
 
 
@@ -164,7 +166,7 @@ def test_encode_makes_level_1_as_small_as_asked(
     levels = {}
     whole = level_1_part(trained_run, tmp_path / "whole.pcgs", 1.0)
     assert "come with level 2" not in capsys.readouterr().err
-    for wanted in (whole - 0.01, whole - 0.025):
+    for wanted in (whole - 0.03, whole - 0.08):
         out = tmp_path / f"{wanted}.pcgs"
         part = level_1_part(trained_run, out, wanted)
         assert wanted - 0.04 < part <= wanted  # 1 % where a file has 200 kB

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tiny_training import tiny_config, train_tiny
 
 from pcgs_engine.entropy.context_model import ContextModel
 from pcgs_engine.entropy.ideal_bits import ideal_bits
@@ -23,7 +24,10 @@ DEPTH = 2
 
 
 @pytest.fixture(scope="module")
-def case(tiny_run):
+def case(tmp_path_factory):
+    """A run whose anchors are many: of few, its networks learn too little to price most symbols."""
+    config = tiny_config(pruning={"moments": []})
+    tiny_run = train_tiny(tmp_path_factory.mktemp("float_laws"), config=config)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SPLITTING, "fit_mask_net", lambda *_, **__: None)
         coded = split_levels(tiny_run.model)
@@ -56,7 +60,9 @@ def assert_near(found, wanted):
     assert found.shape == wanted.shape
     typical = wanted < 12
     assert typical.mean() > 0.5
-    assert (found[~typical] > 10).mean() > 0.97  # but for sigmas near 0 at the edge of a symbol
+    assert (found[~typical] > 10).sum() >= 0.97 * (
+        ~typical
+    ).sum()  # but for sigmas near 0 at the edge of a symbol
     found, wanted = found[typical], wanted[typical]
     assert found.sum() == pytest.approx(wanted.sum(), rel=0.02)
     difference = np.abs(2.0**-found - 2.0**-wanted)

@@ -32,8 +32,15 @@ def scene():
 
 
 @pytest.fixture(scope="module")
-def presence(scene, tiny_run):
-    return measured(scene, tiny_run.model)
+def model(tmp_path_factory):
+    """A model that nobody has pruned yet."""
+    config = tiny_config(pruning={"moments": []})
+    return train_tiny(tmp_path_factory.mktemp("unpruned"), config=config).model
+
+
+@pytest.fixture(scope="module")
+def presence(scene, model):
+    return measured(scene, model)
 
 
 def measured(scene, model):
@@ -59,8 +66,8 @@ def pictures(scene, model, mask):
     return torch.stack([renderer.render(v.camera).double() for v in scene.train_views[:6]])
 
 
-def test_those_least_missed_change_pictures_little_and_others_much(scene, tiny_run, presence):
-    whole = pictures(scene, tiny_run.model, presence.mask)
+def test_those_least_missed_change_pictures_little_and_others_much(scene, model, presence):
+    whole = pictures(scene, model, presence.mask)
     sorted_changes = presence.change[presence.mask].sort().values
     fifth = int(0.2 * len(sorted_changes))
     budget = float(sorted_changes[:fifth].sum())
@@ -72,19 +79,19 @@ def test_those_least_missed_change_pictures_little_and_others_much(scene, tiny_r
     chosen = torch.randperm(len(there), generator=torch.Generator().manual_seed(0))
     other.view(-1)[there[chosen[: int(gone.sum())]]] = True
     changes = [
-        float((pictures(scene, tiny_run.model, presence.mask & ~leave) - whole).square().mean())
+        float((pictures(scene, model, presence.mask & ~leave) - whole).square().mean())
         for leave in (gone, other)
     ]
     assert changes[0] < 0.1 * presence.error
     assert changes[0] < 0.2 * changes[1]
 
 
-def test_error_is_that_of_pictures_against_photographs(scene, tiny_run, presence):
+def test_error_is_that_of_pictures_against_photographs(scene, model, presence):
     store = ImageStore(scene.background)
     photographs = torch.stack(
         [torch.from_numpy(store.load(view).rgb) / 255.0 for view in scene.train_views[:6]]
     )
-    whole = pictures(scene, tiny_run.model, presence.mask)
+    whole = pictures(scene, model, presence.mask)
     assert presence.error == pytest.approx(float((whole - photographs).square().mean()), rel=0.1)
 
 
