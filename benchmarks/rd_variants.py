@@ -19,11 +19,11 @@ FINE = {
     "model": {"feature_dim": 50, "num_offsets": 10, "head_hidden": 64},
     "training": {
         "growth": {"new_gaussians": 5},
-        "pruning": {"moments": [0.325, 0.53, 0.62, 0.7], "first_error": 0.08, "error": 0.02},
-        "rate": {"weights": [2.5e-3, 8e-4, 4e-4]},
+        "pruning": {"moments": [0.325, 0.53, 0.62, 0.7]},
+        "rate": {"weights": [4e-3, 1.2e-3, 5e-4]},
     },
 }
-"""The published sizes of an anchor at a fifth of the preset's λ."""
+"""The published sizes of an anchor at an eighth to a quarter of the preset's λ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
