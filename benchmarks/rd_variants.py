@@ -16,14 +16,13 @@ SINGLE_ERRORS = (0.1, 0.055, 0.03)
 ROUNDED_FROM = 16e-3
 """Single-rate trainings of finer steps lose by rounding: noise keeps them from overfitting."""
 FINE = {
-    "model": {"feature_dim": 50, "num_offsets": 10, "head_hidden": 64},
+    "model": {"num_levels": 1},
     "training": {
-        "growth": {"new_gaussians": 5},
-        "pruning": {"moments": [0.325, 0.53, 0.62, 0.7]},
-        "rate": {"weights": [4e-3, 1.2e-3, 5e-4]},
+        "pruning": {"error": 0.02},
+        "rate": {"weights": [5e-4], "rounding_start": 1.0},
     },
 }
-"""The published sizes of an anchor at an eighth to a quarter of the preset's λ."""
+"""One level of the quality of plain 3DGS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class Variant:
 def variants(names: list[str]) -> list[Variant]:
     """Return the trainings behind the named curves.
 
-    `progressive`, `coarse` (λ twice as large), `fine` (`FINE`), `neural`, `single`, `3dgs`.
+    `progressive`, `coarse` (λ twice as large), `fine` (one level, λ = 5e-4), `neural`, `single`, `3dgs`.
     """
     known = {
         "progressive": [Variant(name="progressive", curve="progressive", settings={})],
