@@ -39,7 +39,8 @@ class Variant:
 def variants(names: list[str]) -> list[Variant]:
     """Return the trainings behind the named curves.
 
-    `progressive`, `coarse` (λ twice as large), `fine` (one level, λ = 5e-4), `neural`, `single`, `3dgs`.
+    `progressive`, `coarse` (λ twice as large), `fine` (one level, λ = 5e-4), `neural`, `single`,
+    `3dgs`.
     """
     known = {
         "progressive": [Variant(name="progressive", curve="progressive", settings={})],
