@@ -1,5 +1,7 @@
 """Growing and pruning on a hand-made set of anchors."""
 
+import dataclasses
+
 import torch
 
 from pcgs_engine.config import AnchorGrowthConfig
@@ -133,31 +135,27 @@ def test_drop_masked_anchors_deletes_only_what_no_level_uses():
     assert not drop_masked_anchors(anchors, optimizer, statistics)
 
 
-def test_new_gaussians_start_spread_over_the_cube_asked_for():
+def grown_by_many(**config):
+    """Anchors of which the first 64 have grown others under a changed config."""
     anchors, optimizer, statistics = make_state([[0, 64 * i, 0] for i in range(64)])
     for row in range(64):
         for k in range(K):
             pull(anchors, statistics, row, k, [40.0, 32.0 * row, 0.0])
-    config = AnchorGrowthConfig(
-        interval=10, depth=1, init_factor=4, gradient_threshold=1e-3, spread=0.5
-    )
-    grow(anchors, optimizer, statistics, config)
-    offsets = anchors.offsets.detach()[64:]
+    grow(anchors, optimizer, statistics, dataclasses.replace(CONFIG, **config))
+    return anchors
+
+
+def test_new_gaussians_start_spread_over_the_cube_asked_for():
+    offsets = grown_by_many(spread=0.5).offsets.detach()[64:]
     assert len(offsets) > 20
     assert 0.2 < float(offsets.abs().max()) <= 0.25
     assert float(offsets.std(dim=1).min()) > 0.0
 
 
 def test_of_a_new_anchor_as_many_gaussians_are_there_as_asked_for():
-    anchors, optimizer, statistics = make_state([[0, 64 * i, 0] for i in range(64)])
-    for row in range(64):
-        for k in range(K):
-            pull(anchors, statistics, row, k, [40.0, 32.0 * row, 0.0])
-    config = AnchorGrowthConfig(
-        interval=10, depth=1, init_factor=4, gradient_threshold=1e-3, new_gaussians=1
-    )
-    grow(anchors, optimizer, statistics, config)
+    anchors = grown_by_many(new_gaussians=1)
     new = anchors.mask_logits.detach()[64:]
+    assert len(new) > 20
     for level in (1, 2, 3):
         there = gaussian_mask(new, level)
         assert (there.sum(dim=1) == 1).all()
