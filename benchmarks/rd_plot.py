@@ -13,7 +13,8 @@ STYLES = {
     "progressive": ("#0969da", "-", "one progressive file"),
     "coarse": ("#57606a", "-.", "one progressive file, λ doubled"),
     "single": ("#8250df", "--", "one training per rate"),
-    "neural splats": ("#1a7f37", ":", "progressive, neural head, as exported"),
+    "fine": ("#1a7f37", "None", "one level, λ = 5e-4"),
+    "neural splats": ("#9a6700", ":", "progressive, neural head, as exported"),
 }
 PEERS = {"SPZ": "s", "SOG": "^", "compressed PLY": "D", "PLY": "o"}
 PEER_COLOR = "#bc4c00"
@@ -37,7 +38,7 @@ def draw_curves(rows: dict[str, dict[str, Curves]], path: Path) -> None:
         found, labels = panel.get_legend_handles_labels()
         handles |= dict(zip(labels, found, strict=True))
     figure.legend(handles.values(), handles, fontsize=9, frameon=False, loc="lower center",
-                  ncols=len(handles))  # fmt: skip
+                  ncols=min(len(handles), 2 * columns + 1))  # fmt: skip
     figure.tight_layout(rect=(0.0, 0.12 / len(rows), 1.0, 1.0))
     figure.savefig(path, dpi=110)
 
