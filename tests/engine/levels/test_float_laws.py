@@ -60,9 +60,9 @@ def assert_near(found, wanted):
     assert found.shape == wanted.shape
     typical = wanted < 12
     assert typical.mean() > 0.5
-    assert (found[~typical] > 10).sum() >= 0.97 * (
-        ~typical
-    ).sum()  # but for sigmas near 0 at the edge of a symbol
+    tail = found[~typical]
+    # but for sigmas near 0 at the edge of a symbol
+    assert not len(tail) or (tail > 10).mean() > 0.97
     found, wanted = found[typical], wanted[typical]
     assert found.sum() == pytest.approx(wanted.sum(), rel=0.02)
     difference = np.abs(2.0**-found - 2.0**-wanted)
