@@ -39,8 +39,6 @@ def tiny_config(**training: object) -> RunConfig:
         "checkpoint_seconds": 3600.0,
     }
     data["training"]["growth"] |= {"interval": 8, "statistics_start": 0.0, "start": 0.05}
-    # 40 iterations with a rate term cannot follow faster anchors: their symbols would be noise
-    data["training"]["learning_rates"] |= {"feature": 0.0075, "log_scaling": 0.007}
     data["training"] |= training
     return config_from_dict(RunConfig, data)
 
