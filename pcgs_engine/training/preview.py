@@ -17,7 +17,7 @@ from ..splats.ply import write_ply
 from ..splats.to_splats import to_splats
 from .evaluate import LevelRenderer
 from .trainer import Trainer
-from .view_sampler import load_view
+from .view_sampler import evenly, load_view
 
 __all__ = ["PREVIEW_FOLDER", "PreviewFiles", "held_out_psnr", "write_preview"]
 
@@ -36,7 +36,7 @@ class PreviewFiles:
 
 def held_out_psnr(trainer: Trainer, views: tuple[View, ...], store: ImageStore) -> float:
     """Mean PSNR in dB over up to eight held-out views (one at least), last level, not rounded."""
-    chosen = views[:: max(1, -(-len(views) // MAX_EVALUATED_VIEWS))]
+    chosen = evenly(views, MAX_EVALUATED_VIEWS)
     renderer = _renderer(trainer)
     values = []
     for view in chosen:

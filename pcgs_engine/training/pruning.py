@@ -17,7 +17,7 @@ from ..scene.image_store import ImageStore
 from ..scene.scene import View
 from .view_sampler import load_view
 
-__all__ = ["MOST_ERROR", "Presence", "evenly", "measure_gaussians", "unmissed"]
+__all__ = ["MOST_ERROR", "MOST_VIEWS", "Presence", "measure_gaussians", "unmissed"]
 
 MOST_VIEWS = 64
 """Training views asked, evenly spaced over all of them."""
@@ -36,11 +36,6 @@ class Presence:
     change: Tensor  # [N, K] mean squared change of pictures where a Gaussian vanishes
     error: float
     """Mean squared difference of pictures and photographs."""
-
-
-def evenly(views: Sequence[View]) -> Sequence[View]:
-    """Return at most `MOST_VIEWS` of the views, evenly spaced."""
-    return views[:: max(1, -(-len(views) // MOST_VIEWS))]
 
 
 def measure_gaussians(

@@ -22,11 +22,11 @@ from ..scene.scene import Scene
 from .checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from .memory import memory_in_use_mb
 from .preview import held_out_psnr, write_preview
-from .pruning import evenly, measure_gaussians, unmissed
+from .pruning import MOST_VIEWS, measure_gaussians, unmissed
 from .run_info import RunInfo, load_run_info, save_run_info
 from .schedule import Clock, image_scale
 from .trainer import IterationResult, Trainer
-from .view_sampler import ViewSampler
+from .view_sampler import ViewSampler, evenly
 
 __all__ = ["LOG_NAME", "train"]
 
@@ -166,7 +166,7 @@ class _Session:
         trainer, training = self.trainer, self.config.training
         presence = measure_gaussians(
             trainer.trained_model(),
-            evenly(self.scene.train_views),
+            evenly(self.scene.train_views, MOST_VIEWS),
             self.store,
             rasterizer=trainer.rasterizer,
             background=trainer.background,

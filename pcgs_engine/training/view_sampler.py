@@ -1,6 +1,7 @@
 """Training views in random order without replacement, as tensors (facts §1.4)."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from ..scene.image_store import ImageStore
 from ..scene.scene import Scene, View
 
-__all__ = ["TrainingView", "ViewSampler", "load_view"]
+__all__ = ["TrainingView", "ViewSampler", "evenly", "load_view"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,11 @@ def load_view(store: ImageStore, view: View, device: torch.device) -> TrainingVi
         alpha=None if loaded.alpha is None else unit(loaded.alpha),
         valid=None if loaded.valid is None else torch.as_tensor(loaded.valid, device=device),
     )
+
+
+def evenly(views: Sequence[View], most: int) -> Sequence[View]:
+    """Return at most `most` of the views, evenly spaced."""
+    return views[:: max(1, -(-len(views) // most))]
 
 
 class ViewSampler:

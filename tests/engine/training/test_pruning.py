@@ -19,11 +19,11 @@ from pcgs_engine.training.evaluate import LevelRenderer
 from pcgs_engine.training.pruning import (
     MOST_ERROR,
     Presence,
-    evenly,
     measure_gaussians,
     unmissed,
 )
 from pcgs_engine.training.trainer import Trainer
+from pcgs_engine.training.view_sampler import evenly
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +123,9 @@ def test_unmissed_takes_four_fifths_at_most():
 
 
 def test_views_are_at_most_64_and_spread_over_all():
-    assert list(evenly(range(43))) == list(range(43))
-    assert list(evenly(range(65))) == list(range(0, 65, 2))
-    assert len(evenly(range(1000))) == 63
+    assert list(evenly(range(43), 64)) == list(range(43))
+    assert list(evenly(range(65), 64)) == list(range(0, 65, 2))
+    assert len(evenly(range(1000), 64)) == 63
 
 
 def test_pruned_gaussians_leave_their_levels_and_anchors_of_none_go(scene):
