@@ -106,8 +106,12 @@ def _start(
 def _environment(scratch: Path) -> dict[str, str]:
     environment = process_environment(own_site=False)
     # Places that pip would install to instead, if the user has set them for other purposes.
-    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"):
+    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"):
         environment.pop(name, None)
+    # What pip's configuration files may set as well; only a value here overrules them. Versions
+    # are locked, so constraints meant for the user's other work could only forbid them. The empty
+    # file is the null device: pip would part the path of another one at its spaces.
+    environment |= {"PIP_USER": "0", "PIP_CONSTRAINT": os.devnull}
     return {**environment, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
 
 

@@ -281,6 +281,19 @@ def test_index_that_lacks_a_package_is_told_with_its_version(wheels, before, ind
     assert f"has no torch 1.0 for {this_machine()}" in job.state.error
 
 
+def test_index_is_used_whatever_pip_is_configured_for(wheels, before, probe, index, monkeypatch):
+    """A user's own constraints and `--user` are for other work; the versions here are locked."""
+    source, folder, *_ = index
+    published(folder, wheels)
+    limits = wheels.with_name("limits.txt")
+    limits.write_text("torch<1.0\nnumba<=0.5\n")
+    settings = wheels.with_name("pip.conf")
+    settings.write_text(f"[global]\nconstraint = {limits}\n[install]\nuser = true\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    job = finished(start(before, packages(wheels), source))
+    assert (job.state.step, job.state.error) == (Step.DONE, "")
+
+
 def test_index_that_cannot_be_reached_is_told(wheels, before, monkeypatch):
     monkeypatch.setenv("PIP_RETRIES", "1")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
