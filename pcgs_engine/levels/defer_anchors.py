@@ -15,6 +15,7 @@ from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer
 from ..scene.camera import Camera
 from .presence import measure_presence
+from .removal_prices import ANCHOR_BITS, GAUSSIAN_BITS
 
 __all__ = ["deferral_order"]
 
@@ -22,8 +23,6 @@ MOST_DEFERRED = 0.4
 """Part of level 1's anchors that may leave: beyond, its pictures fall apart."""
 ROUNDS = 5
 """Anchors are chosen a part at a time: what covers for those that are gone matters more."""
-ANCHOR_BITS, GAUSSIAN_BITS = 70.0, 13.0
-"""What an anchor and each of its Gaussians take of level 1: measured on fox, preview preset."""
 
 
 def deferral_order(

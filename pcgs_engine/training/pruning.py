@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..levels.presence import draw_removals
+from ..levels.removal_prices import removal_prices
 from ..model.masks import gaussian_mask
 from ..model.trained_model import TrainedModel
 from ..render.rasterizer import Rasterizer
@@ -71,17 +72,18 @@ def measure_gaussians(
 
 
 def unmissed(presence: Presence, part: float) -> Tensor:  # [N, K] bool
-    """Choose those of least presence whose changes add up to less than `part` of the error.
+    """Choose those that cost pictures least per bit, by less than `part` of the error together.
 
     Of an error beyond `MOST_ERROR` only that much counts.
 
     At most `MOST_GONE` of them.
     """
-    gone = torch.zeros_like(presence.mask)
-    there = presence.mask.reshape(-1).nonzero(as_tuple=True)[0]
-    change, order = presence.change.reshape(-1)[there].sort(stable=True)
+    mask = presence.mask.reshape(-1)
+    there = mask.nonzero(as_tuple=True)[0]
+    price = removal_prices(presence.mask, presence.change).reshape(-1)[there]
+    order = there[price.sort(stable=True).indices]
     budget = part * min(presence.error, MOST_ERROR)
-    count = int((change.cumsum(0) < budget).sum())
-    count = min(count, int(MOST_GONE * len(there)))
-    gone.view(-1)[there[order[:count]]] = True
-    return gone
+    count = int((presence.change.reshape(-1)[order].cumsum(0) < budget).sum())
+    gone = torch.zeros_like(mask)
+    gone[order[: min(count, int(MOST_GONE * len(there)))]] = True
+    return gone.view_as(presence.mask)

@@ -95,13 +95,15 @@ def test_error_is_that_of_pictures_against_photographs(scene, model, presence):
     assert presence.error == pytest.approx(float((whole - photographs).square().mean()), rel=0.1)
 
 
-def test_unmissed_takes_the_least_as_long_as_their_sum_is_below_the_budget():
-    mask = torch.tensor([[True, True, False], [True, True, True]])
-    change = 1e-4 * torch.tensor([[0.3, 0.0, 0.0], [0.2, 5.0, 0.1]])
+def test_unmissed_takes_the_cheapest_as_long_as_their_sum_is_below_the_budget():
+    mask = torch.tensor([[True, True, True, True], [True, True, False, True]])
+    change = 1e-4 * torch.tensor([[0.0, 9.0, 0.1, 9.0], [0.15, 0.1, 0.0, 0.15]])
     presence = Presence(mask=mask, change=change, error=1e-4)
-    # of those present: 0, 0.1, 0.2 add up to 0.3; 0.3 more would be over 0.5
-    expected = torch.tensor([[False, True, False], [True, False, True]])
-    assert torch.equal(unmissed(presence, 0.5), expected)
+    # the second anchor as a whole (0.4) is cheaper by the bit than 0.1 of the first alone
+    expected = torch.tensor([[True, False, False, False], [True, True, False, True]])
+    assert torch.equal(unmissed(presence, 0.45), expected)
+    expected[0, 2] = True
+    assert torch.equal(unmissed(presence, 0.55), expected)
     assert torch.equal(unmissed(presence, 0.0), torch.zeros_like(mask))
 
 
