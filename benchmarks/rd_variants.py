@@ -12,7 +12,7 @@ __all__ = ["SINGLE_WEIGHTS", "Variant", "variants"]
 SINGLE_WEIGHTS = (16e-3, 4e-3, 1e-3)
 """λ of the single-rate trainings, from fewer bytes than level 1 to more than the last level."""
 SINGLE_ERRORS = (0.1, 0.055, 0.03)
-"""What pruning may cost them, as the levels of the preset that are nearest in λ."""
+"""What pruning may cost them: more of a coarse one, as of the levels of the preset."""
 ROUNDED_FROM = 16e-3
 """Single-rate trainings of finer steps lose by rounding: noise keeps them from overfitting."""
 FINE = {

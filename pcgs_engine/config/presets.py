@@ -82,13 +82,12 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
             iterations=5000,
             max_size=320,
             learning_rates=LearningRateConfig(
-                feature=0.02, log_scaling=0.01, harmonics=0.1, mask_last=0.002
+                feature=0.02, log_scaling=0.01, harmonics=0.03, mask_last=0.002
             ),
             growth=AnchorGrowthConfig(spread=1.0, new_gaussians=3, max_anchors=60_000),
-            pruning=PruningConfig(moments=(0.53, 0.62, 0.7)),
+            pruning=PruningConfig(moments=(0.53, 0.62, 0.7), first_error=0.2),
             rate=RateConfig(
                 weights=(10.7e-3, 4e-3, 2e-3),
-                falling_draws=True,
                 noise_start=0.3333,
                 initial_mask_increment=-3.5,
             ),
