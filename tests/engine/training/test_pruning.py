@@ -72,7 +72,7 @@ def test_those_least_missed_change_pictures_little_and_others_much(scene, model,
     fifth = int(0.2 * len(sorted_changes))
     budget = float(sorted_changes[:fifth].sum())
     gone = unmissed(presence, budget / min(presence.error, MOST_ERROR))
-    assert float(gone.sum()) == pytest.approx(fifth, rel=0.01)
+    assert 0.9 * fifth < int(gone.sum()) <= fifth  # by bits saved, so not quite the most
     assert not (gone & ~presence.mask).any()
     there = presence.mask.reshape(-1).nonzero(as_tuple=True)[0]
     other = torch.zeros_like(gone)
