@@ -3,8 +3,9 @@
     python benchmarks/recipe_time.py ../shared/data/fox --iterations 3000 --shares 0.5 0.67
 
 Trains the preview preset as it was on 23 November 2026 (masks at their threshold, published rates
-of learning, degree 1) for `--iterations`, then the present one for shares of them. Same images,
-seed and threads; quality is that of held-out views, decoded from each file by another process.
+of learning, degree 1, one level an iteration) for `--iterations`, then the present one for shares
+of them. Same images, seed and threads; quality is that of held-out views, decoded from each file
+by another process.
 """
 
 import argparse
@@ -25,7 +26,8 @@ FORMER = {
         "learning_rates": {"feature": 0.0075, "log_scaling": 0.007, "harmonics": 1.0},
         "growth": {"spread": 0.0, "new_gaussians": 0},
         "pruning": {"moments": []},
-        "rate": {"noise_start": 0.1, "initial_mask_logit": -3.5},
+        "rate": {"noise_start": 0.1, "initial_mask_logit": -3.5, "falling_draws": True},
+        "all_levels_from": 1.0,
     },
 }
 Row = dict[str, object]

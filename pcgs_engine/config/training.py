@@ -233,6 +233,9 @@ class TrainingConfig:
     growth: AnchorGrowthConfig = field(default_factory=AnchorGrowthConfig)
     pruning: PruningConfig = field(default_factory=PruningConfig)
     rate: RateConfig = field(default_factory=RateConfig)
+    all_levels_from: float = 1.0
+    """Progress from which each iteration draws its photograph at all levels instead of one drawn
+    at random (docs/experiments.md); 1 = never."""
     averaging_start: float = 0.8
     """The model is an exponential moving average of the weights from here on, not before growth
     and pruning stop; 1 = the last weights (docs/experiments.md)."""
@@ -258,5 +261,6 @@ class TrainingConfig:
         check_range(self, "checkpoint_seconds", 0.0, 3600.0, open_low=True)
         check_range(self, "eval_every", 0.001, 1.0)
         last_change = max(self.growth.stop, *self.pruning.moments, 0.0)
+        check_range(self, "all_levels_from", 0.0, 1.0)
         check_range(self, "averaging_start", last_change, 1.0)
         check_range(self, "averaging_span", 0.0, 1.0, open_low=True)

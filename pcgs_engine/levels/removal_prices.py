@@ -14,7 +14,7 @@ ANCHOR_BITS, GAUSSIAN_BITS = 70.0, 13.0
 """What an anchor and each of its Gaussians take of level 1: measured on fox, preview preset."""
 
 
-def removal_prices(mask: Tensor, change: Tensor) -> Tensor:  # [N, K]
+def removal_prices(mask: Tensor, change: Tensor, stays: Tensor) -> Tensor:  # [N, K]
     """Price every Gaussian by the cheapest way in which it can leave.
 
     Gaussians of an anchor leave weakest first. Alone each saves its own bits; the last m save the
@@ -22,8 +22,9 @@ def removal_prices(mask: Tensor, change: Tensor) -> Tensor:  # [N, K]
     lower convex hull of change over bits saved). They then have the same price.
 
     Args:
-        mask: `[N, K]` bool, Gaussians there are; prices of others mean nothing.
+        mask: `[N, K]` bool, Gaussians that may leave; prices of others mean nothing.
         change: `[N, K]`, at least 0: mean squared change of pictures where one vanishes.
+        stays: `[N]` bool, anchors that have others, which do not leave: no bits of theirs to save.
     """
     ordered = torch.where(mask, change, -torch.inf).sort(dim=1, descending=True)
     strength = ordered.values.clamp_min(0.0)
@@ -31,7 +32,7 @@ def removal_prices(mask: Tensor, change: Tensor) -> Tensor:  # [N, K]
     alone = strength / GAUSSIAN_BITS
     together = strength.cumsum(dim=1) / (ANCHOR_BITS + GAUSSIAN_BITS * there.cumsum(dim=1))
     bundled = torch.zeros_like(mask)
-    price, joins = together[:, 0].clone(), there[:, 0]
+    price, joins = together[:, 0].clone(), there[:, 0] & ~stays
     bundled[:, 0] = joins
     for k in range(1, mask.shape[1]):
         joins = joins & there[:, k] & (alone[:, k] > price)

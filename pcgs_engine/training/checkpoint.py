@@ -56,6 +56,7 @@ def save_checkpoint(run: Path, trainer: Trainer, clock: Clock, order: Tensor) ->
         "iteration": clock.iteration,
         "progress": clock.progress,
         "elapsed": clock.elapsed,
+        "work": clock.work,
         "box_is_final": trainer.box_is_final,
         "voxel_size": trainer.anchors.voxel_size,
         "distance_unit": trainer.head.distance_unit,
@@ -90,6 +91,7 @@ def load_checkpoint(run: Path, trainer: Trainer, clock: Clock) -> Tensor:
         clock.iteration = int(state["iteration"])
         clock.progress = float(state["progress"])
         clock.elapsed = float(state["elapsed"])
+        clock.work = float(state.get("work", state["iteration"]))  # absent before 1.1
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"{run / CHECKPOINT_NAME}: does not fit {CONFIG_NAME} ({_first_line(error)}); "

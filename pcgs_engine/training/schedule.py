@@ -29,6 +29,11 @@ class Clock:
     progress: float = 0.0
     elapsed: float = 0.0
     """Training seconds so far, over all sessions of the run."""
+    work: float = 0.0
+    """Iterations so far, each as many as its `cost`."""
+    dear_from: float = 1.0
+    """Progress from which an iteration takes `dear_cost` times as long as before."""
+    dear_cost: float = 1.0
 
     @property
     def step(self) -> float:
@@ -37,8 +42,13 @@ class Clock:
         if self.time_limit is None or self.iteration < 20:
             return planned  # the first iterations compile kernels and say nothing about speed
         seconds_left = max(self.time_limit - self.elapsed, 1e-3)
-        per_iteration = self.elapsed / self.iteration
-        return max(planned, (1.0 - self.progress) * per_iteration / seconds_left)
+        return max(planned, self._work_left * self.elapsed / self.work / seconds_left)
+
+    @property
+    def _work_left(self) -> float:
+        """Cost of what is left of the schedule, 1 for a whole one of cheap iterations."""
+        cheap = max(self.dear_from - self.progress, 0.0)
+        return cheap + self.dear_cost * max(1.0 - self.progress - cheap, 0.0)
 
     @property
     def finished(self) -> bool:
@@ -53,13 +63,15 @@ class Clock:
     @property
     def eta(self) -> float:
         """Seconds left at the mean speed so far."""
-        if not self.iteration:
+        if not self.work:
             return 0.0
-        return (self.total - self.iteration) * self.elapsed / self.iteration
+        return self._work_left / self.step * self.elapsed / self.work
 
     def advance(self, seconds: float) -> None:
         """Count one iteration that took `seconds`."""
-        self.progress = min(self.progress + self.step, 1.0)
+        step, dear = self.step, self.progress >= self.dear_from
+        self.progress = min(self.progress + step, 1.0)
+        self.work += self.dear_cost if dear else 1.0
         self.iteration += 1
         self.elapsed += seconds
 

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from ..atomic_file import make_folder, output_errors
 from ..config import RunConfig
 from ..errors import CancelledError, CheckpointError, DivergedError
@@ -22,7 +20,7 @@ from ..scene.scene import Scene
 from .checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from .memory import memory_in_use_mb
 from .preview import held_out_psnr, write_preview
-from .pruning import MOST_VIEWS, measure_gaussians, unmissed
+from .pruning import MOST_VIEWS, judge_levels
 from .run_info import RunInfo, load_run_info, save_run_info
 from .schedule import Clock, image_scale
 from .trainer import IterationResult, Trainer
@@ -125,7 +123,12 @@ class _Session:
         self.trainer = Trainer(scene, config, rasterizer, threads)
         self.store = ImageStore(scene.background, memory_budget_bytes=memory_budget)
         self.sampler = ViewSampler(scene, self.store, rasterizer.device)
-        self.clock = Clock(iterations=config.training.iterations, time_limit=None)
+        self.clock = Clock(
+            iterations=config.training.iterations,
+            time_limit=None,
+            dear_from=config.training.all_levels_from,
+            dear_cost=config.model.num_levels,
+        )
         self.preview_seconds = self.preview_at = math.inf
         self._saved_at = self._shown_at = self._ticked_at = time.monotonic()
         self._loss = self._psnr = self._bits = 0.0
@@ -164,16 +167,16 @@ class _Session:
     def prune(self) -> None:
         """Take Gaussians out of the levels whose pictures would hardly miss them."""
         trainer, training = self.trainer, self.config.training
-        presence = measure_gaussians(
+        leaving = judge_levels(
             trainer.trained_model(),
             evenly(self.scene.train_views, MOST_VIEWS),
             self.store,
+            parts=training.pruning.level_errors(self.config.model.num_levels),
             rasterizer=trainer.rasterizer,
             background=trainer.background,
             seed=training.seed + self.clock.iteration,
         )
-        errors = training.pruning.level_errors(self.config.model.num_levels)
-        trainer.prune(torch.stack([unmissed(presence, error) for error in errors]).sum(dim=0))
+        trainer.prune(leaving)
 
     def save(self) -> None:
         """Write a checkpoint."""

@@ -1,6 +1,7 @@
 """Trainer: the state of one run and what one iteration does to it (facts §1-§3)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -112,33 +113,49 @@ class Trainer:
         self._lookup = self.hash_grid.prepare(self.anchors.positions)
 
     def iterate(self, view: TrainingView, clock: Clock) -> IterationResult:
-        """Draw a level, render `view`, update every parameter, grow or prune when due."""
-        training = self.config.training
-        progress = clock.progress
+        """Render `view` at one level or at all, update every parameter, grow or prune when due.
+
+        What it reports of several levels is the last one's, but for the loss, which is their mean.
+        """
+        training, progress = self.config.training, clock.progress
         self.optimizer.set_rates(learning_rates(training, progress))
         with_rate = progress >= training.rate.start
         if with_rate and not self.box_is_final:
             self.hash_grid.set_box(*self._box())
             self.box_is_final = True
             self.anchors_changed()
-        shares = torch.tensor(training.rate.level_shares)
-        level = 1 + int(torch.multinomial(shares, 1, generator=self.order_generator))
-        collecting = training.growth.statistics_start <= progress < training.growth.stop
-        sample = self._sample(with_rate and clock.iteration % training.rate.interval == 0)
-        drawn = self._draw(view, level, progress, sample, track=collecting)
-        image_loss = self._image_loss(drawn, view)
-        loss, bits = image_loss, 0.0
-        if drawn.sample_grid is not None:
-            rate, bits = self._rate(drawn.sampled, drawn.sample_grid, level)
-            loss = loss + rate
-        torch.autograd.backward(loss)
-        if collecting:
-            self._collect(drawn)
+        with_rate = with_rate and clock.iteration % training.rate.interval == 0
+        levels = self._choose_levels(progress)
+        results = [self._learn(view, level, progress, with_rate, len(levels)) for level in levels]
         self.optimizer.step()
         if progress >= training.averaging_start:
             self.optimizer.average(min(clock.step / training.averaging_span, 1.0))
         if clock.iteration % training.growth.interval == training.growth.interval - 1:
             self._adjust(progress)
+        return replace(results[-1], loss=sum(result.loss for result in results) / len(results))
+
+    def _choose_levels(self, progress: float) -> Sequence[int]:
+        """Draw a level; late in the run take all: each pulls at what it shares with the others."""
+        training = self.config.training
+        if progress >= training.all_levels_from:
+            return range(1, self.config.model.num_levels + 1)
+        shares = torch.tensor(training.rate.level_shares)
+        return [1 + int(torch.multinomial(shares, 1, generator=self.order_generator))]
+
+    def _learn(
+        self, view: TrainingView, level: int, progress: float, with_rate: bool, levels: int
+    ) -> IterationResult:
+        """Add the gradients of one level, as one of `levels` of this iteration."""
+        growth = self.config.training.growth
+        collecting = growth.statistics_start <= progress < growth.stop
+        drawn = self._draw(view, level, progress, self._sample(with_rate), track=collecting)
+        loss, bits = self._image_loss(drawn, view), 0.0
+        if drawn.sample_grid is not None:
+            rate, bits = self._rate(drawn.sampled, drawn.sample_grid, level)
+            loss = loss + rate
+        torch.autograd.backward(loss / levels)
+        if collecting:
+            self._collect(drawn)
         return IterationResult(
             level=level,
             loss=float(loss.detach()),

@@ -26,7 +26,7 @@ def test_prices_are_slopes_of_the_convex_hull():
     generator = torch.Generator().manual_seed(0)
     mask = torch.rand(300, 6, generator=generator) < 0.6
     change = torch.rand(300, 6, generator=generator) ** 4
-    prices = removal_prices(mask, change)
+    prices = removal_prices(mask, change, torch.zeros(len(mask), dtype=torch.bool))
     bundles = 0
     for there, changes, found in zip(mask, change, prices, strict=True):
         wanted = hull_prices(changes[there].tolist())
@@ -39,6 +39,13 @@ def test_prices_are_slopes_of_the_convex_hull():
 def test_a_lone_gaussian_is_cheaper_than_one_of_many():
     mask = torch.tensor([[True, False], [True, True]])
     change = torch.tensor([[1.0, 0.0], [1.0, 50.0]])
-    prices = removal_prices(mask, change)
+    prices = removal_prices(mask, change, torch.zeros(len(mask), dtype=torch.bool))
     assert prices[0, 0] == pytest.approx(1.0 / (ANCHOR_BITS + GAUSSIAN_BITS))
     assert prices[1, 0] == pytest.approx(1.0 / GAUSSIAN_BITS)
+
+
+def test_gaussians_of_an_anchor_that_stays_save_their_own_bits_alone():
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    change = torch.tensor([[3.0, 1.0, 0.0], [2.0, 0.0, 0.0]])
+    prices = removal_prices(mask, change, torch.tensor([True, True]))
+    assert torch.equal(prices[mask], torch.tensor([3.0, 1.0, 2.0]) / GAUSSIAN_BITS)

@@ -9,7 +9,7 @@ from tiny_training import tiny_config, train_tiny
 
 from pcgs_engine.config import PruningConfig, config_from_dict
 from pcgs_engine.errors import ConfigError
-from pcgs_engine.model.masks import gaussian_mask
+from pcgs_engine.model.masks import gaussian_mask, leave_levels
 from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.sample import sample_path
 from pcgs_engine.scene.image_store import ImageStore
@@ -19,6 +19,7 @@ from pcgs_engine.training.evaluate import LevelRenderer
 from pcgs_engine.training.pruning import (
     MOST_ERROR,
     Presence,
+    judge_levels,
     measure_gaussians,
     unmissed,
 )
@@ -46,8 +47,13 @@ def presence(scene, model):
 def measured(scene, model):
     return measure_gaussians(
         model, scene.train_views[:6], ImageStore(scene.background),
-        rasterizer=CpuRasterizer(threads=1), background=torch.zeros(3), seed=0,
+        level=model.config.model.num_levels, rasterizer=CpuRasterizer(threads=1),
+        background=torch.zeros(3), seed=0,
     )  # fmt: skip
+
+
+def nothing_kept(presence):
+    return torch.zeros_like(presence.mask)
 
 
 def pictures(scene, model, mask):
@@ -71,7 +77,7 @@ def test_those_least_missed_change_pictures_little_and_others_much(scene, model,
     sorted_changes = presence.change[presence.mask].sort().values
     fifth = int(0.2 * len(sorted_changes))
     budget = float(sorted_changes[:fifth].sum())
-    gone = unmissed(presence, budget / min(presence.error, MOST_ERROR))
+    gone = unmissed(presence, budget / min(presence.error, MOST_ERROR), nothing_kept(presence))
     assert 0.9 * fifth < int(gone.sum()) <= fifth  # by bits saved, so not quite the most
     assert not (gone & ~presence.mask).any()
     there = presence.mask.reshape(-1).nonzero(as_tuple=True)[0]
@@ -101,17 +107,18 @@ def test_unmissed_takes_the_cheapest_as_long_as_their_sum_is_below_the_budget():
     presence = Presence(mask=mask, change=change, error=1e-4)
     # the second anchor as a whole (0.4) is cheaper by the bit than 0.1 of the first alone
     expected = torch.tensor([[True, False, False, False], [True, True, False, True]])
-    assert torch.equal(unmissed(presence, 0.45), expected)
+    assert torch.equal(unmissed(presence, 0.45, nothing_kept(presence)), expected)
     expected[0, 2] = True
-    assert torch.equal(unmissed(presence, 0.55), expected)
-    assert torch.equal(unmissed(presence, 0.0), torch.zeros_like(mask))
+    assert torch.equal(unmissed(presence, 0.55, nothing_kept(presence)), expected)
+    assert torch.equal(unmissed(presence, 0.0, nothing_kept(presence)), torch.zeros_like(mask))
 
 
 def test_errors_that_no_model_can_mend_are_no_excuse():
     mask = torch.ones(1, 4, dtype=torch.bool)
     change = torch.tensor([[1e-5, 2e-5, 4e-5, 8e-5]])
+    kept = torch.zeros_like(mask)
     gone = [
-        int(unmissed(Presence(mask=mask, change=change, error=error), 0.1).sum())
+        int(unmissed(Presence(mask=mask, change=change, error=error), 0.1, kept).sum())
         for error in (2e-4, MOST_ERROR, 1e-2)
     ]
     assert gone == [1, 2, 2]
@@ -121,7 +128,52 @@ def test_unmissed_takes_four_fifths_at_most():
     mask = torch.ones(5, 2, dtype=torch.bool)
     change = 1e-9 * torch.arange(10.0).view(5, 2)
     presence = Presence(mask=mask, change=change, error=1e-4)
-    assert torch.equal(unmissed(presence, 1.0), change < 7.5e-9)
+    assert torch.equal(unmissed(presence, 1.0, nothing_kept(presence)), change < 7.5e-9)
+
+
+def test_what_an_earlier_level_keeps_stays_and_its_anchor_is_no_bargain():
+    mask = torch.ones(2, 3, dtype=torch.bool)
+    change = 1e-5 * torch.tensor([[1.0, 2.0, 9.0], [1.0, 2.0, 9.0]])
+    presence = Presence(mask=mask, change=change, error=1e-4)
+    kept = torch.tensor([[True, False, False], [False, False, False]])
+    # by the bit: 1 of the second anchor, its other two with the anchor, then 2 of the first
+    wanted = torch.tensor([[False, True, False], [True, True, True]])
+    assert torch.equal(unmissed(presence, 1.45, kept), wanted)
+    assert torch.equal(unmissed(presence, 1e3, mask), torch.zeros_like(mask))
+
+
+def test_levels_are_judged_by_their_own_pictures_and_keep_what_earlier_ones_do(
+    scene, model, monkeypatch
+):
+    judged = []
+
+    def spy(presence, part, kept):
+        gone = unmissed(presence, part, kept)
+        judged.append((presence, part, kept.clone(), gone))
+        return gone
+
+    monkeypatch.setattr("pcgs_engine.training.pruning.unmissed", spy)
+    logits = model.anchors.mask_logits.detach()
+    leave = torch.randint(0, 3, logits.shape[:2], generator=torch.Generator().manual_seed(0))
+    thinned = dataclasses.replace(
+        model, anchors=dataclasses.replace(model.anchors, mask_logits=leave_levels(
+            logits.flatten(0, 1), leave.flatten()).view_as(logits))
+    )  # fmt: skip
+    leaving = judge_levels(
+        thinned, scene.train_views[:6], ImageStore(scene.background), parts=(0.3, 0.2, 0.1),
+        rasterizer=CpuRasterizer(threads=1), background=torch.zeros(3), seed=0,
+    )  # fmt: skip
+    stays = torch.zeros_like(leave, dtype=torch.bool)
+    for level, (presence, part, kept, gone) in enumerate(judged, start=1):
+        assert part == (0.3, 0.2, 0.1)[level - 1]
+        assert torch.equal(presence.mask, gaussian_mask(thinned.anchors.mask_logits, level))
+        assert torch.equal(kept, stays)
+        assert gone.any()
+        stays = presence.mask & ~gone
+        assert torch.equal(stays, leaving < level)
+    first, last = judged[0][0], judged[-1][0]
+    assert first.error > 1.2 * last.error
+    assert float(first.change[first.mask].mean()) > 1.2 * float(last.change[first.mask].mean())
 
 
 def test_views_are_at_most_64_and_spread_over_all():
@@ -152,22 +204,22 @@ def test_pruned_gaussians_leave_their_levels_and_anchors_of_none_go(scene):
 def test_a_run_prunes_once_at_each_of_its_moments(tmp_path, monkeypatch):
     judged = []
 
-    def spy(presence, part):
+    def spy(presence, part, kept):
         judged.append(int(presence.mask.sum()))
-        return unmissed(presence, part)
+        return unmissed(presence, part, kept)
 
-    monkeypatch.setattr("pcgs_engine.training.train.unmissed", spy)
+    monkeypatch.setattr("pcgs_engine.training.pruning.unmissed", spy)
     pruning = {"moments": [0.55, 0.75], "first_error": 1e-3, "error": 1e-4}
     config = tiny_config(pruning=pruning)
     run = train_tiny(tmp_path, config=config)
     levels = run.model.config.model.num_levels
-    assert len(judged) == 2 * levels  # of every level, on the same pictures
-    assert judged[levels] < judged[0]
+    assert len(judged) == 2 * levels
+    assert all(later < earlier for earlier, later in zip(judged, judged[levels:], strict=False))
     counts = [
         int(gaussian_mask(run.model.anchors.mask_logits, level).sum())
         for level in range(1, levels + 1)
     ]
-    assert 0 < counts[0] < counts[1] < counts[2] <= judged[-1]
+    assert 0 < counts[0] < counts[1] < counts[2] < judged[-1]
 
 
 @pytest.mark.parametrize("moments", [(0.5, 0.5), (0.6, 0.5), (0.0, 0.5), (0.5, 1.0)])

@@ -29,6 +29,28 @@ def test_clock_with_generous_limit_keeps_the_planned_iterations():
     assert clock.iteration == 300
 
 
+def dear_run(clock):
+    """Run a clock whose iterations take three times as long from 0.7 on; return all its eta."""
+    foretold = []
+    while not clock.finished:
+        clock.advance(0.3 if clock.progress >= 0.7 else 0.1)
+        foretold.append((clock.elapsed, clock.eta))
+    return foretold
+
+
+def test_clock_knows_beforehand_that_late_iterations_take_longer():
+    clock = Clock(iterations=1000, time_limit=None, dear_from=0.7, dear_cost=3.0)
+    for elapsed, eta in dear_run(clock):
+        assert elapsed + eta == pytest.approx(160.0, rel=0.01)
+
+
+def test_clock_with_time_limit_leaves_the_time_that_late_iterations_take():
+    clock = Clock(iterations=10_000, time_limit=160.0, dear_from=0.7, dear_cost=3.0)
+    dear_run(clock)
+    assert clock.elapsed == pytest.approx(160.0, rel=0.05)
+    assert 950 <= clock.iteration <= 1050
+
+
 def test_log_linear_meets_both_ends_and_the_geometric_middle():
     assert log_linear(1e-2, 1e-4, 0.0) == pytest.approx(1e-2)
     assert log_linear(1e-2, 1e-4, 1.0) == pytest.approx(1e-4)

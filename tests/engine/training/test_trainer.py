@@ -152,3 +152,49 @@ def test_levels_are_drawn_as_often_as_their_shares_say(scene, falling, shares):
     for level, share in enumerate(shares, start=1):
         deviation = (share * (1 - share) / len(levels)) ** 0.5
         assert levels.count(level) / len(levels) == pytest.approx(share, abs=4 * deviation)
+
+
+def late_trainer(scene, **training):
+    """A trainer whose levels differ in their Gaussians."""
+    config = preset_config(Preset.PREVIEW)
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **training))
+    trainer = Trainer(scene, config, CpuRasterizer(1), 1)
+    shape = trainer.anchors.mask_logits.shape[:2]
+    trainer.prune(torch.randint(0, 3, shape, generator=torch.Generator().manual_seed(0)))
+    return trainer
+
+
+def test_an_iteration_of_all_levels_steps_along_the_mean_of_their_gradients(scene, monkeypatch):
+    trainer = late_trainer(scene, all_levels_from=0.0)
+    view = ViewSampler(scene, ImageStore(scene.background), trainer.device).draw(
+        trainer.order_generator
+    )
+    parameters = [*trainer.head.parameters(), trainer.anchors.feature]
+    mean = [torch.zeros_like(p) for p in parameters]
+    losses, gaussians = [], []
+    for level in (1, 2, 3):
+        alone = trainer._learn(view, level, 0.0, False, 1)
+        losses.append(alone.loss)
+        gaussians.append(alone.gaussians)
+        for total, parameter in zip(mean, parameters, strict=True):
+            total.add_(parameter.grad, alpha=1 / 3)
+        trainer.optimizer.adam.zero_grad(set_to_none=True)
+    together = []
+    monkeypatch.setattr(
+        trainer.optimizer, "step", lambda: together.extend(p.grad.clone() for p in parameters)
+    )
+    result = trainer.iterate(view, Clock(iterations=1000, time_limit=None))
+    for found, wanted in zip(together, mean, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-9)
+    assert gaussians[0] < gaussians[1] < gaussians[2] == result.gaussians
+    assert result.loss == pytest.approx(sum(losses) / 3, rel=1e-5)
+    assert result.level == 3
+
+
+def test_all_levels_are_drawn_late_in_the_preview_preset_alone(scene):
+    trainer = late_trainer(scene)
+    moment = trainer.config.training.all_levels_from
+    assert len(trainer._choose_levels(moment - 0.001)) == 1
+    assert list(trainer._choose_levels(moment)) == [1, 2, 3]
+    for preset in (Preset.STANDARD, Preset.HIGH):
+        assert preset_config(preset).training.all_levels_from == 1.0
