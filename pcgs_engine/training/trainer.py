@@ -126,7 +126,7 @@ class Trainer:
             self.anchors_changed()
         with_rate = with_rate and clock.iteration % training.rate.interval == 0
         levels = self._choose_levels(progress)
-        results = [self._learn(view, level, progress, with_rate, len(levels)) for level in levels]
+        results = [self._learn(view, level, progress, with_rate) for level in levels]
         self.optimizer.step()
         if progress >= training.averaging_start:
             self.optimizer.average(min(clock.step / training.averaging_span, 1.0))
@@ -137,15 +137,17 @@ class Trainer:
     def _choose_levels(self, progress: float) -> Sequence[int]:
         """Draw a level; late in the run take all: each pulls at what it shares with the others."""
         training = self.config.training
-        if progress >= training.all_levels_from:
-            return range(1, self.config.model.num_levels + 1)
         shares = torch.tensor(training.rate.level_shares)
-        return [1 + int(torch.multinomial(shares, 1, generator=self.order_generator))]
+        # drawn even where all are taken, so that the order of views is the same either way
+        level = 1 + int(torch.multinomial(shares, 1, generator=self.order_generator))
+        if progress < training.all_levels_from:
+            return [level]
+        return range(1, self.config.model.num_levels + 1)
 
     def _learn(
-        self, view: TrainingView, level: int, progress: float, with_rate: bool, levels: int
+        self, view: TrainingView, level: int, progress: float, with_rate: bool
     ) -> IterationResult:
-        """Add the gradients of one level, as one of `levels` of this iteration."""
+        """Add the gradients of one level."""
         growth = self.config.training.growth
         collecting = growth.statistics_start <= progress < growth.stop
         drawn = self._draw(view, level, progress, self._sample(with_rate), track=collecting)
@@ -153,7 +155,7 @@ class Trainer:
         if drawn.sample_grid is not None:
             rate, bits = self._rate(drawn.sampled, drawn.sample_grid, level)
             loss = loss + rate
-        torch.autograd.backward(loss / levels)
+        torch.autograd.backward(loss)
         if collecting:
             self._collect(drawn)
         return IterationResult(

@@ -164,27 +164,27 @@ def late_trainer(scene, **training):
     return trainer
 
 
-def test_an_iteration_of_all_levels_steps_along_the_mean_of_their_gradients(scene, monkeypatch):
+def test_an_iteration_of_all_levels_steps_along_the_sum_of_their_gradients(scene, monkeypatch):
     trainer = late_trainer(scene, all_levels_from=0.0)
     view = ViewSampler(scene, ImageStore(scene.background), trainer.device).draw(
         trainer.order_generator
     )
     parameters = [*trainer.head.parameters(), trainer.anchors.feature]
-    mean = [torch.zeros_like(p) for p in parameters]
+    sums = [torch.zeros_like(p) for p in parameters]
     losses, gaussians = [], []
     for level in (1, 2, 3):
-        alone = trainer._learn(view, level, 0.0, False, 1)
+        alone = trainer._learn(view, level, 0.0, False)
         losses.append(alone.loss)
         gaussians.append(alone.gaussians)
-        for total, parameter in zip(mean, parameters, strict=True):
-            total.add_(parameter.grad, alpha=1 / 3)
+        for total, parameter in zip(sums, parameters, strict=True):
+            total.add_(parameter.grad)
         trainer.optimizer.adam.zero_grad(set_to_none=True)
     together = []
     monkeypatch.setattr(
         trainer.optimizer, "step", lambda: together.extend(p.grad.clone() for p in parameters)
     )
     result = trainer.iterate(view, Clock(iterations=1000, time_limit=None))
-    for found, wanted in zip(together, mean, strict=True):
+    for found, wanted in zip(together, sums, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-9)
     assert gaussians[0] < gaussians[1] < gaussians[2] == result.gaussians
     assert result.loss == pytest.approx(sum(losses) / 3, rel=1e-5)
