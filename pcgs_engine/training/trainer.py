@@ -137,12 +137,14 @@ class Trainer:
     def _choose_levels(self, progress: float) -> Sequence[int]:
         """Draw a level; late in the run take all: each pulls at what it shares with the others."""
         training = self.config.training
-        shares = torch.tensor(training.rate.level_shares)
-        # drawn even where all are taken, so that the order of views is the same either way
-        level = 1 + int(torch.multinomial(shares, 1, generator=self.order_generator))
-        if progress < training.all_levels_from:
-            return [level]
-        return range(1, self.config.model.num_levels + 1)
+        # One number whatever the levels, drawn even where all are taken: the order of views is the
+        # same then, and runs of one seed differ by what is compared, not by luck.
+        number = torch.rand(1, dtype=torch.float64, generator=self.order_generator)
+        levels = self.config.model.num_levels
+        if progress >= training.all_levels_from:
+            return range(1, levels + 1)
+        ends = torch.tensor(training.rate.level_shares, dtype=torch.float64).cumsum(0)
+        return [min(1 + int(torch.searchsorted(ends, number, right=True)), levels)]
 
     def _learn(
         self, view: TrainingView, level: int, progress: float, with_rate: bool

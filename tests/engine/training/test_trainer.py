@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from pcgs_engine.config import Head, preset_config
+from pcgs_engine.config import Head, preset_config, with_levels
 from pcgs_engine.config.presets import Preset
 from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.sample import sample_path
@@ -198,3 +198,25 @@ def test_all_levels_are_drawn_late_in_the_preview_preset_alone(scene):
     assert list(trainer._choose_levels(moment)) == [1, 2, 3]
     for preset in (Preset.STANDARD, Preset.HIGH):
         assert preset_config(preset).training.all_levels_from == 1.0
+
+
+def test_runs_of_a_seed_see_the_same_views_and_are_the_same_whatever_their_levels(scene):
+    states = []
+    for levels, moment in ((1, 1.0), (3, 1.0), (3, 0.0)):
+        config = with_levels(preset_config(Preset.PREVIEW), levels)
+        training = dataclasses.replace(config.training, all_levels_from=moment)
+        trainer = Trainer(
+            scene, dataclasses.replace(config, training=training), CpuRasterizer(1), 1
+        )
+        views = ViewSampler(scene, ImageStore(scene.background), trainer.device)
+        clock = Clock(iterations=100_000, time_limit=None)
+        drawn = []
+        for _ in range(5):
+            view = views.draw(trainer.order_generator)
+            drawn.append(view.view.name)
+            trainer.iterate(view, clock)
+        states.append((drawn, trainer.anchors.feature))
+    (views_alone, alone), (views_of_three, of_three), (views_at_once, _) = states
+    assert views_alone == views_of_three == views_at_once
+    # nothing tells levels apart before noise, pruning and the rate term begin
+    assert torch.equal(alone, of_three)
