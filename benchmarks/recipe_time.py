@@ -26,7 +26,12 @@ FORMER = {
         "learning_rates": {"feature": 0.0075, "log_scaling": 0.007, "harmonics": 1.0},
         "growth": {"spread": 0.0, "new_gaussians": 0},
         "pruning": {"moments": []},
-        "rate": {"noise_start": 0.1, "initial_mask_logit": -3.5, "falling_draws": True},
+        "rate": {
+            "weights": [10.7e-3, 4e-3, 2e-3],
+            "noise_start": 0.1,
+            "initial_mask_logit": -3.5,
+            "falling_draws": True,
+        },
         "all_levels_from": 1.0,
     },
 }
