@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["EncodeJob", "add_arguments", "encode_run", "run"]
 
 FIRST_LEVEL_PART = 0.5
-"""Level 1 is 0.1 to 1.6 dB behind the last one at this (README)."""
+"""Level 1 is 0.0 to 1.6 dB behind the last one at this (README)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ class Clock:
     elapsed: float = 0.0
     """Training seconds so far, over all sessions of the run."""
     work: float = 0.0
-    """Iterations so far, each as many as its `cost`."""
+    """Iterations so far, late ones counted `dear_cost` times."""
     dear_from: float = 1.0
     """Progress from which an iteration takes `dear_cost` times as long as before."""
     dear_cost: float = 1.0
