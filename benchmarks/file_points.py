@@ -13,7 +13,7 @@ from pcgs_engine.render.rasterizer import Rasterizer
 from pcgs_engine.scene.image_store import ImageStore
 from pcgs_engine.scene.load_scene import load_scene
 from pcgs_engine.scene.scene import Scene, View
-from pcgs_engine.training.evaluate import LevelRenderer, evaluate_level
+from pcgs_engine.training.evaluate import LevelRenderer, ViewQuality, evaluate_level
 
 __all__ = ["Point", "file_points", "scene_of", "spread"]
 
@@ -29,6 +29,8 @@ class Point:
     gaussians: int
     psnr: float
     ssim: float
+    views: tuple[ViewQuality, ...] = ()
+    """Each held-out view, at the end of a level; else none."""
 
 
 def scene_of(info: FileInfo, path: Path) -> Scene:
@@ -67,6 +69,7 @@ def file_points(
             Point(
                 bytes=cut.end, level=cut.level, part=cut.part, level_ends=not cut.partial,
                 gaussians=anchors.num_gaussians, psnr=quality.psnr, ssim=quality.ssim,
+                views=() if cut.partial else quality.views,
             )
         )  # fmt: skip
     return points

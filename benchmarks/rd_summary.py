@@ -3,10 +3,13 @@
 Held-out quality of one training is noisy (docs/experiments.md), so a scene may be trained from
 several seeds. Points are then averaged over the seeds, and BD-rates taken between the means;
 `by_seed` shows what each progressive file alone gives against the same mean reference.
+One view in which one Gaussian hangs before the camera can decide a scene's mean PSNR, so BD-rates
+are taken view by view as well, and their median is told.
 """
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from bd_rate import bd_rate, bytes_at
@@ -20,6 +23,8 @@ MEANS = (
     "bd_rate_levels_ssim",
     "bd_rate_cut_points",
     "bd_rate_cut_points_ssim",
+    "bd_rate_median_view",
+    "bd_rate_median_view_ssim",
     "level_1_share",
 )
 PEERS = ("SPZ", "SOG", "compressed PLY", "PLY")
@@ -79,6 +84,8 @@ def _file_figures(variant: list[Row], rows: Sequence[Row], curves: dict[str, Poi
         "bd_rate_levels_ssim": bd_rate(_mean_levels(variant, "ssim"), single_ssim),
         "bd_rate_cut_points": bd_rate(curves[name], single),
         "bd_rate_cut_points_ssim": bd_rate(curves_of(variant, "ssim")[name], single_ssim),
+        "bd_rate_median_view": _median_view(variant, rows, "psnr"),
+        "bd_rate_median_view_ssim": _median_view(variant, rows, "ssim"),
         "by_seed": [
             {
                 "seed": row["seed"],
@@ -98,6 +105,21 @@ def _file_figures(variant: list[Row], rows: Sequence[Row], curves: dict[str, Poi
             ours = bytes_at(shown, quality)
             found[f"times smaller than {peer}"] = None if ours is None else size / ours
     return found
+
+
+def _median_view(variant: list[Row], rows: Sequence[Row], quality: str) -> float | None:
+    """Return the median of the views' own BD-rates, of those whose curves meet; None of none."""
+    count = min(_view_count(row) for row in [*variant, *_singles(rows)])
+    found = []
+    for view in range(count):
+        own, reference = (
+            _mean_levels(variant, quality, view),
+            _reference(rows, quality, view),
+        )
+        rate = bd_rate(own, reference)
+        if rate is not None:
+            found.append(rate)
+    return float(np.median(found)) if found else None
 
 
 def mean_figures(scenes: Sequence[Row]) -> Row:
@@ -139,14 +161,23 @@ def _variants(rows: Sequence[Row]) -> list[list[Row]]:
     return list(found.values())
 
 
-def _reference(rows: Sequence[Row], quality: str) -> Points:
+def _singles(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["curve"] == "single"]
+
+
+def _reference(rows: Sequence[Row], quality: str, view: int | None = None) -> Points:
     """Return the single-rate curve, a mean point for each λ."""
-    singles = [v for v in _variants(rows) if v[0]["curve"] == "single"]
-    return [point for variant in singles for point in _mean_levels(variant, quality)]
+    variants = _variants(_singles(rows))
+    return [point for variant in variants for point in _mean_levels(variant, quality, view)]
 
 
-def _mean_levels(variant: list[Row], quality: str) -> Points:
-    return _mean([_levels(row, quality) for row in variant])
+def _mean_levels(variant: list[Row], quality: str, view: int | None = None) -> Points:
+    return _mean([_levels(row, quality, view) for row in variant])
+
+
+def _view_count(row: Row) -> int:
+    points: list[Row] = row["points"]  # type: ignore[assignment]
+    return min(len(p["views"]) for p in points if p["level_ends"])  # type: ignore[arg-type]
 
 
 def _all_rise(variant: list[Row], quality: str) -> bool:
@@ -159,10 +190,11 @@ def _cut_points(row: Row, quality: str) -> Points:
     return [(p["bytes"], p[quality]) for p in points]
 
 
-def _levels(row: Row, quality: str) -> Points:
-    """Return the ends of a file's levels, its head drawn as trained."""
-    points: list[dict[str, float]] = row["points"]  # type: ignore[assignment]
-    return [(p["bytes"], p[quality]) for p in points if p["level_ends"]]
+def _levels(row: Row, quality: str, view: int | None = None) -> Points:
+    """Return the ends of a file's levels, its head drawn as trained; of all views or of one."""
+    points: list[Any] = row["points"]  # type: ignore[assignment]
+    ends = [p for p in points if p["level_ends"]]
+    return [(p["bytes"], (p if view is None else p["views"][view])[quality]) for p in ends]
 
 
 def _exported(row: Row, quality: str) -> Points:

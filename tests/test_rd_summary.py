@@ -13,10 +13,15 @@ SIZES = (100_000, 200_000, 400_000)
 PSNR = (28.0, 29.5, 30.2)
 
 
+def views_of(psnr):
+    """Three views, 2 dB apart."""
+    return [{"psnr": q, "ssim": q / 100} for q in (psnr - 2, psnr, psnr + 2)]
+
+
 def file_row(curve, variant, sizes, psnr, *, seed=0, loss=0.0):
     """A training with one cut point per level and a level's end each; SSIM is PSNR / 100."""
     points = [
-        {"bytes": b, "psnr": q, "ssim": q / 100, "level_ends": True}
+        {"bytes": b, "psnr": q, "ssim": q / 100, "level_ends": True, "views": views_of(q)}
         for b, q in zip(sizes, psnr, strict=True)
     ]
     exported = [
@@ -70,6 +75,25 @@ def test_a_level_that_falls_in_one_seed_is_told():
     fallen = progressive(1.0, 1)
     fallen["points"][2]["psnr"] = 29.4
     assert not figures([progressive(1.0), fallen, *singles()])["levels_rise"]
+
+
+def test_one_view_that_fails_moves_the_mean_but_not_the_median_of_views():
+    row = progressive(0.8)
+    for point in row["points"]:
+        point["views"][0]["psnr"] -= 1.5
+        point["psnr"] -= 0.5
+    found = figures([row, *singles()])
+    assert found["bd_rate_levels"] > 5
+    assert found["bd_rate_median_view"] == pytest.approx(-20)
+    assert found["bd_rate_median_view_ssim"] == pytest.approx(-20)
+
+
+def test_views_that_no_reference_reaches_are_left_out_of_the_median():
+    row = progressive(0.8)
+    for point in row["points"]:
+        for view in point["views"][:2]:
+            view["psnr"] += 20
+    assert figures([row, *singles()])["bd_rate_median_view"] == pytest.approx(-20)
 
 
 def test_levels_may_rise_in_ssim_alone():
