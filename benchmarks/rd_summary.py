@@ -112,14 +112,10 @@ def _median_view(variant: list[Row], rows: Sequence[Row], quality: str) -> float
     count = min(_view_count(row) for row in [*variant, *_singles(rows)])
     found = []
     for view in range(count):
-        own, reference = (
-            _mean_levels(variant, quality, view),
-            _reference(rows, quality, view),
-        )
-        rate = bd_rate(own, reference)
-        if rate is not None:
-            found.append(rate)
-    return float(np.median(found)) if found else None
+        own = _mean_levels(variant, quality, view)
+        found.append(bd_rate(own, _reference(rows, quality, view)))
+    known = [rate for rate in found if rate is not None]
+    return float(np.median(known)) if known else None
 
 
 def mean_figures(scenes: Sequence[Row]) -> Row:
@@ -177,7 +173,8 @@ def _mean_levels(variant: list[Row], quality: str, view: int | None = None) -> P
 
 def _view_count(row: Row) -> int:
     points: list[Row] = row["points"]  # type: ignore[assignment]
-    return min(len(p["views"]) for p in points if p["level_ends"])  # type: ignore[arg-type]
+    # points judged before views were kept have none
+    return min(len(p.get("views", ())) for p in points if p["level_ends"])  # type: ignore[arg-type]
 
 
 def _all_rise(variant: list[Row], quality: str) -> bool:

@@ -96,6 +96,15 @@ def test_views_that_no_reference_reaches_are_left_out_of_the_median():
     assert figures([row, *singles()])["bd_rate_median_view"] == pytest.approx(-20)
 
 
+def test_points_judged_before_views_were_kept_have_no_median_of_them():
+    row = progressive(0.8)
+    for point in row["points"]:
+        del point["views"]
+    found = figures([row, *singles()])
+    assert found["bd_rate_median_view"] is None
+    assert found["bd_rate_levels"] == pytest.approx(-20)
+
+
 def test_levels_may_rise_in_ssim_alone():
     row = progressive(1.0)
     row["points"][2]["psnr"] = 29.4
