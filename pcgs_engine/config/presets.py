@@ -85,8 +85,8 @@ def preset_config(preset: Preset, *, head: Head = Head.EXPLICIT) -> RunConfig:
                 feature=0.02, log_scaling=0.01, harmonics=0.03, mask_last=0.002
             ),
             growth=AnchorGrowthConfig(spread=1.0, new_gaussians=3, max_anchors=60_000),
-            pruning=PruningConfig(moments=(0.53, 0.62, 0.7), first_error=0.142, error=0.022),
-            all_levels_from=0.7,
+            pruning=PruningConfig(moments=(0.53, 0.62, 0.7), first_error=0.16, error=0.022),
+            all_levels_from=0.3333,
             rate=RateConfig(
                 weights=(10e-3, 3.7e-3, 1.8e-3),
                 noise_start=0.3333,

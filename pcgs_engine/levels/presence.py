@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..model.derive import derive_gaussians
 from ..model.trained_model import TrainedModel
+from ..render.anchors_in_view import anchors_in_view
 from ..render.rasterizer import Rasterizer
 from ..scene.camera import Camera
 
@@ -50,8 +51,7 @@ def draw_removals(
         v.detach().to(device) for v in (anchors.feature, anchors.scaling, anchors.offsets)
     )
     mask = mask.to(device)
-    seen = rasterizer.visible(positions, scaling[:, :3], camera) & mask.any(dim=1)
-    rows = seen.nonzero(as_tuple=True)[0]
+    rows = anchors_in_view(rasterizer, camera, positions, scaling, offsets, mask)
     centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=device)
     derived = derive_gaussians(
         model.head.to(device), positions[rows], feature[rows], scaling[rows], offsets[rows],

@@ -64,5 +64,5 @@ class Rasterizer(Protocol):
         scales: Tensor,  # [N, 3]
         camera: Camera,
     ) -> Tensor:  # [N] bool
-        """Which unrotated Gaussians can touch the image (Scaffold-GS prefilter, facts §1.2)."""
+        """Which unrotated Gaussians can touch the image, at full opacity."""
         ...

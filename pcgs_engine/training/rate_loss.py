@@ -1,6 +1,6 @@
 """Estimated bits of one level's increment on a random sample of anchors (facts §3.6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from torch import Tensor
 from ..config import ModelConfig, RateConfig
 from ..model.anchor_rows import SampleRows
 from ..model.anchors import Anchors
-from ..model.context_network import ContextNetwork, Steps
+from ..model.context_network import ContextNetwork
 from ..model.masks import anchor_mask, gaussian_mask, soft_gaussian_mask
 
-__all__ = ["RateEstimate", "estimate_rate", "estimate_sample_rate", "level_steps", "mask_level"]
+__all__ = ["RateEstimate", "estimate_rate", "estimate_sample_rate", "mask_level", "step_divisor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +28,9 @@ def mask_level(config: RateConfig, level: int, num_levels: int) -> int:
     return level if config.progressive_masks else num_levels
 
 
-def level_steps(steps: Steps, config: RateConfig, level: int) -> Steps:
-    """Divide feature and scaling steps by 3 per level (facts §3.4)."""
-    exponent = level - 1 if config.progressive_steps else 0
-    return Steps(
-        feature=steps.feature / 3.0**exponent,
-        scaling=steps.scaling / 3.0**exponent,
-        offset=steps.offset,
-    )
+def step_divisor(config: RateConfig, level: int) -> float:
+    """Return what steps of features and scalings at level 1 are divided by (facts §3.4)."""
+    return 3.0 ** (level - 1) if config.progressive_steps else 1.0
 
 
 def estimate_rate(
@@ -79,7 +74,8 @@ def estimate_sample_rate(
         before = gaussian_mask(logits, mask_level(config, level - 1, model.num_levels))
     old = before.any(dim=1)
     base = context.steps(grid)
-    steps = level_steps(base, config, level)
+    divisor = step_divisor(config, level)
+    steps = replace(base, feature=base.feature / divisor, scaling=base.scaling / divisor)
 
     new = (~old & (present > 0)).nonzero(as_tuple=True)[0]
     bits = feature.new_zeros(())

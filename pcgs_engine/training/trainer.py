@@ -16,14 +16,15 @@ from ..model.context_network import ContextNetwork
 from ..model.derive import Derived, derive_gaussians
 from ..model.hash_grid import HashGrid
 from ..model.init_anchors import init_anchors
-from ..model.masks import leave_levels
+from ..model.masks import gaussian_mask, leave_levels
 from ..model.trained_model import TrainedModel
+from ..render.anchors_in_view import anchors_in_view
 from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
 from .growth import GrowthStatistics, adjust_anchors, drop_masked_anchors
 from .image_loss import ImageLoss
 from .optimizer import ModelOptimizer, network_groups
-from .rate_loss import estimate_sample_rate, level_steps, mask_level
+from .rate_loss import estimate_sample_rate, mask_level, step_divisor
 from .schedule import Clock, learning_rates
 from .view_sampler import TrainingView
 
@@ -48,6 +49,39 @@ class IterationResult:
     gaussians: int
 
 
+class _Shared:
+    """A value that several levels use; their backward passes leave the sum of gradients at `leaf`.
+
+    So what computed it runs backward once, and each level's graph is gone before the next one's.
+    """
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+        self.leaf = value.detach().requires_grad_(value.requires_grad)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InView:
+    """What the levels of one iteration have in common."""
+
+    level: int
+    """The last of them."""
+    rows: Tensor  # [n] anchors in view that it has, ascending; those of the others among them
+    sample: Tensor  # [m] anchors of the rate term, ascending; none where it does not count
+    steps: _Shared | None  # [n, 3] of feature, scaling, offsets at level 1; None without noise
+    sample_grid: _Shared | None  # [m, G] hash features of the sample, where the rate counts
+
+    def backward(self) -> None:
+        """Hand on what the levels' backward passes left."""
+        values, gradients = [], []
+        for shared in (self.steps, self.sample_grid):
+            if shared is not None and shared.leaf.grad is not None:
+                values.append(shared.value)
+                gradients.append(shared.leaf.grad)
+        if values:
+            torch.autograd.backward(values, gradients)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drawn:
     """One rendered training view before the backward pass."""
@@ -56,7 +90,6 @@ class _Drawn:
     derived: Derived
     output: RenderOutput
     sampled: SampleRows
-    sample_grid: Tensor | None  # [m, G] hash features of the sample, where the rate counts
 
 
 class Trainer:
@@ -126,7 +159,9 @@ class Trainer:
             self.anchors_changed()
         with_rate = with_rate and clock.iteration % training.rate.interval == 0
         levels = self._choose_levels(progress)
-        results = [self._learn(view, level, progress, with_rate) for level in levels]
+        in_view = self._find_in_view(view, levels, progress, self._sample(with_rate))
+        results = [self._learn(view, level, progress, in_view) for level in levels]
+        in_view.backward()
         self.optimizer.step()
         if progress >= training.averaging_start:
             self.optimizer.average(min(clock.step / training.averaging_span, 1.0))
@@ -147,15 +182,15 @@ class Trainer:
         return [min(1 + int(torch.searchsorted(ends, number, right=True)), levels)]
 
     def _learn(
-        self, view: TrainingView, level: int, progress: float, with_rate: bool
+        self, view: TrainingView, level: int, progress: float, in_view: _InView
     ) -> IterationResult:
         """Add the gradients of one level."""
         growth = self.config.training.growth
         collecting = growth.statistics_start <= progress < growth.stop
-        drawn = self._draw(view, level, progress, self._sample(with_rate), track=collecting)
+        drawn = self._draw(view, level, progress, in_view, track=collecting)
         loss, bits = self._image_loss(drawn, view), 0.0
-        if drawn.sample_grid is not None:
-            rate, bits = self._rate(drawn.sampled, drawn.sample_grid, level)
+        if in_view.sample_grid is not None:
+            rate, bits = self._rate(drawn.sampled, in_view.sample_grid.leaf, level)
             loss = loss + rate
         torch.autograd.backward(loss)
         if collecting:
@@ -177,31 +212,67 @@ class Trainer:
         rows = torch.randperm(count, generator=self.generator, device=self.device)[:size]
         return rows.sort().values
 
-    def _draw(
-        self, view: TrainingView, level: int, progress: float, sample: Tensor, *, track: bool
-    ) -> _Drawn:
+    def _find_in_view(
+        self, view: TrainingView, levels: Sequence[int], progress: float, sample: Tensor
+    ) -> _InView:
         anchors, rate = self.anchors, self.config.training.rate
-        levels = self.config.model.num_levels
-        camera = view.view.camera
-        used = mask_level(rate, level, levels)
+        used = mask_level(rate, max(levels), self.config.model.num_levels)
         with torch.no_grad():
-            seen = self.rasterizer.visible(anchors.positions, anchors.scaling[:, :3], camera)
-            rows = seen.nonzero(as_tuple=True)[0]
-            rows = present_rows(anchors, rows, used, self._pool)
+            rows = anchors_in_view(
+                self.rasterizer, view.view.camera,
+                anchors.positions, anchors.scaling, anchors.offsets,
+                gaussian_mask(anchors.mask_logits, used),
+            )  # fmt: skip
         grid, sample_grid = None, None
         if progress >= rate.start:
             both = self.hash_grid.forward_prepared(self._lookup, torch.cat([rows, sample]))
             grid, own = both.split_with_sizes([len(rows), len(sample)])
-            sample_grid = own if len(sample) else None
-        steps = self._noise_steps(len(rows), grid, level, progress)
+            sample_grid = _Shared(own) if len(sample) else None
+        return _InView(
+            level=max(levels),
+            rows=rows,
+            sample=sample,
+            steps=self._noise_steps(len(rows), grid, progress),
+            sample_grid=sample_grid,
+        )
+
+    def _noise_steps(
+        self, count: int, grid: Tensor | None, progress: float
+    ) -> _Shared | None:  # [count, 3] of feature, scaling, offsets
+        """Widths of level 1's quantization noise at this point (facts §2.4, §3.4)."""
+        if progress < self.config.training.rate.noise_start:
+            return None
+        if grid is None:
+            steps = self.context.base_steps(self.background)
+        else:
+            steps = self.context.steps(grid)
+        widths = torch.cat([steps.feature, steps.scaling, steps.offset], dim=1)
+        return _Shared(widths.expand(count, 3))
+
+    def _draw(
+        self, view: TrainingView, level: int, progress: float, in_view: _InView, *, track: bool
+    ) -> _Drawn:
+        anchors, rate = self.anchors, self.config.training.rate
+        camera, rows = view.view.camera, in_view.rows
+        used = mask_level(rate, level, self.config.model.num_levels)
+        here = rows
+        if level < in_view.level:
+            here = present_rows(anchors, rows, used, self._pool)
+        steps = None
+        if in_view.steps is not None:
+            steps = in_view.steps.leaf
+            if len(here) < len(rows):  # both ascending
+                steps = steps.index_select(0, torch.searchsorted(rows, here))
+            divisor = step_divisor(rate, level)
+            steps = steps / steps.new_tensor([divisor, divisor, 1.0])
         values, sampled = take_rows(
-            anchors, rows, sample, used, steps, self.generator, self._pool,
+            anchors, here, in_view.sample, used, steps, self.generator, self._pool,
             rounded=progress >= rate.rounding_start,
         )  # fmt: skip
         centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=self.device)
         derived = derive_gaussians(
             self.head,
-            anchors.positions[rows],
+            anchors.positions[here],
             values.feature,
             values.scaling,
             values.offsets,
@@ -212,23 +283,7 @@ class Trainer:
         output = self.rasterizer.render(
             derived.gaussians, camera, background=self.background, track_means2d=track
         )
-        return _Drawn(
-            rows=rows, derived=derived, output=output, sampled=sampled, sample_grid=sample_grid
-        )
-
-    def _noise_steps(
-        self, count: int, grid: Tensor | None, level: int, progress: float
-    ) -> Tensor | None:  # [count, 3] of feature, scaling, offsets
-        """Widths of the quantization noise at this point of the schedule (facts §2.4, §3.4)."""
-        rate = self.config.training.rate
-        if progress < rate.noise_start:
-            return None
-        if grid is None:
-            steps = self.context.base_steps(self.background)
-        else:
-            steps = self.context.steps(grid)
-        steps = level_steps(steps, rate, level)
-        return torch.cat([steps.feature, steps.scaling, steps.offset], dim=1).expand(count, 3)
+        return _Drawn(rows=here, derived=derived, output=output, sampled=sampled)
 
     def _image_loss(self, drawn: _Drawn, view: TrainingView) -> Tensor:
         loss = self.image_loss(drawn.output.image, view.image, view.valid)

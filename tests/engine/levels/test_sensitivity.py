@@ -9,6 +9,7 @@ import torch
 from pcgs_engine.levels import Sensitivity, measure_sensitivity, split_levels
 from pcgs_engine.model.derive import derive_gaussians
 from pcgs_engine.model.masks import gaussian_mask
+from pcgs_engine.render.anchors_in_view import anchors_in_view
 from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.sample import sample_path
 from pcgs_engine.scene.load_scene import load_scene
@@ -34,8 +35,7 @@ def images(model, cameras, rasterizer, feature, scaling):
     mask = gaussian_mask(anchors.mask_logits, model.config.model.num_levels)
     found = []
     for camera in cameras:
-        seen = rasterizer.visible(anchors.positions, anchors.scaling[:, :3], camera)
-        rows = (seen & mask.any(dim=1)).nonzero(as_tuple=True)[0]
+        rows = mask.any(dim=1).nonzero(as_tuple=True)[0]
         centre = torch.as_tensor(camera.centre, dtype=torch.float32)
         derived = derive_gaussians(
             model.head, anchors.positions[rows], feature[rows], scaling[rows],
@@ -101,8 +101,11 @@ def test_sensitivity_of_unseen_anchors_is_zero(tiny_run, cameras, rasterizer):
     model, camera = tiny_run.model, cameras[0]
     anchors = model.anchors
     found = measured(model, [camera], rasterizer)
-    seen = rasterizer.visible(anchors.positions, anchors.scaling.detach()[:, :3], camera)
-    seen &= gaussian_mask(anchors.mask_logits, 3).any(dim=1)
+    mask = gaussian_mask(anchors.mask_logits, 3)
+    with torch.no_grad():
+        state = (anchors.positions, anchors.scaling, anchors.offsets)
+    seen = torch.zeros(len(anchors), dtype=torch.bool)
+    seen[anchors_in_view(rasterizer, camera, *state, mask)] = True
     assert 0 < int(seen.sum()) < len(seen)
     assert not found.feature[~seen.numpy()].any()
     assert not found.scaling[~seen.numpy()].any()

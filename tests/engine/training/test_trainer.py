@@ -164,16 +164,28 @@ def late_trainer(scene, **training):
     return trainer
 
 
-def test_an_iteration_of_all_levels_steps_along_the_sum_of_their_gradients(scene, monkeypatch):
-    trainer = late_trainer(scene, all_levels_from=0.0)
+@pytest.mark.parametrize("progress", [0.0, 0.9])  # without steps, and rounding by learned ones
+def test_an_iteration_of_all_levels_steps_along_the_sum_of_their_gradients(
+    scene, monkeypatch, progress
+):
+    config = preset_config(Preset.PREVIEW)
+    seldom = dataclasses.replace(config.training.rate, interval=2)
+    trainer = late_trainer(scene, all_levels_from=0.0, rate=seldom)
+    trainer.hash_grid.set_box(*trainer._box())
+    trainer.box_is_final = True
+    trainer.anchors_changed()
     view = ViewSampler(scene, ImageStore(scene.background), trainer.device).draw(
         trainer.order_generator
     )
     parameters = [*trainer.head.parameters(), trainer.anchors.feature]
+    if progress > 0:
+        parameters += [trainer.hash_grid.table, *trainer.context.step_out.parameters()]
     sums = [torch.zeros_like(p) for p in parameters]
     losses, gaussians = [], []
     for level in (1, 2, 3):
-        alone = trainer._learn(view, level, 0.0, False)
+        in_view = trainer._find_in_view(view, [level], progress, trainer._sample(with_rate=False))
+        alone = trainer._learn(view, level, progress, in_view)
+        in_view.backward()
         losses.append(alone.loss)
         gaussians.append(alone.gaussians)
         for total, parameter in zip(sums, parameters, strict=True):
@@ -183,9 +195,13 @@ def test_an_iteration_of_all_levels_steps_along_the_sum_of_their_gradients(scene
     monkeypatch.setattr(
         trainer.optimizer, "step", lambda: together.extend(p.grad.clone() for p in parameters)
     )
-    result = trainer.iterate(view, Clock(iterations=1000, time_limit=None))
+    clock = Clock(iterations=1000, time_limit=None, progress=progress)
+    clock.iteration = 1  # the rate term rests, its sample would be another one
+    result = trainer.iterate(view, clock)
     for found, wanted in zip(together, sums, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-9)
+        scale = float(wanted.abs().max())
+        assert scale > 0
+        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5 * scale)
     assert gaussians[0] < gaussians[1] < gaussians[2] == result.gaussians
     assert result.loss == pytest.approx(sum(losses) / 3, rel=1e-5)
     assert result.level == 3
