@@ -79,8 +79,8 @@ class Stopwatch:
 def watch(trainer: Trainer, stopwatch: Stopwatch) -> None:
     """Put timers around the stages of `trainer.iterate`."""
     wrap, rasterizer, module = stopwatch.wrap, trainer.rasterizer, trainer_module
-    wrap(rasterizer, "visible", "prefilter + masks")
-    for name in ("present_rows", "gaussian_mask", "soft_gaussian_mask"):
+    wrap(rasterizer, "anchors_in_view", "prefilter + masks")
+    for name in ("present_rows", "gaussian_mask"):
         wrap(module, name, "prefilter + masks")
     wrap(trainer.hash_grid, "forward_prepared", "hash + steps + noise")
     wrap(trainer.context, "steps", "hash + steps + noise")

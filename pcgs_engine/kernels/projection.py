@@ -17,7 +17,7 @@ __all__ = [
     "RECORD_SIZE",
     "covariance",
     "jacobian",
-    "mark_visible",
+    "mark_anchors",
     "project_gaussians",
     "rotate_axes",
     "rotation_matrix",
@@ -237,25 +237,50 @@ def project_gaussians(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def mark_visible(
+def _ball_touches(x: Real, y: Real, z: Real, radius: Real, camera: Doubles) -> bool:
+    """Whether a ball at camera axes `x, y, z` can touch the image at full opacity."""
+    if not z >= NEAR_PLANE:
+        return False
+    jac = jacobian(x, y, z, camera)
+    # rows of Jacobian times rotation are as long as those of the Jacobian
+    var_x = radius * radius * (jac[0] * jac[0] + jac[1] * jac[1]) + DILATION
+    var_y = radius * radius * (jac[2] * jac[2] + jac[3] * jac[3]) + DILATION
+    if not (math.isfinite(var_x + var_y) and math.isfinite(x + y)):
+        return False
+    px = camera[12] * x / z + camera[14]
+    py = camera[13] * y / z + camera[15]
+    rx, ry = _radii(px, py, var_x, var_y, EXTENT, camera)
+    return bool(rx > 0.0 and ry > 0.0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def mark_anchors(
     first: int,
     last: int,
-    means: Floats,  # [N, 3]
-    scales: Floats,  # [N, 3]
+    positions: Floats,  # [N, 3]
+    scaling: Floats,  # [N, 6]
+    offsets: Floats,  # [N, K, 3]
+    mask: npt.NDArray[np.bool_],  # [N, K]
     camera: Doubles,  # [22]
-    visible: npt.NDArray[np.bool_],  # [N], out
+    marks: npt.NDArray[np.bool_],  # [N], out
 ) -> None:
-    """Mark which of the unrotated Gaussians `first..last` can touch the image at full opacity."""
+    """Mark which of the anchors `first..last` have a Gaussian that can touch the image.
+
+    Whatever its shape and rotation, a Gaussian is inside the ball of its anchor's largest scale.
+    """
     for i in range(first, last):
-        visible[i] = False
-        x, y, z = view_position(means, i, camera)
-        if not z >= NEAR_PLANE:
-            continue
-        axes = view_axes(jacobian(x, y, z, camera), camera)
-        cov = covariance(axes, scales, i)
-        if not (math.isfinite(cov[0] + cov[2]) and math.isfinite(x + y)):
-            continue
-        px = camera[12] * x / z + camera[14]
-        py = camera[13] * y / z + camera[15]
-        rx, ry = _radii(px, py, cov[0], cov[2], EXTENT, camera)
-        visible[i] = rx > 0.0 and ry > 0.0
+        marks[i] = False
+        x, y, z = view_position(positions, i, camera)
+        largest = np.float64(max(scaling[i, 3], scaling[i, 4], scaling[i, 5]))
+        for k in range(mask.shape[1]):
+            if not mask[i, k]:
+                continue
+            u = np.float64(offsets[i, k, 0] * scaling[i, 0])
+            v = np.float64(offsets[i, k, 1] * scaling[i, 1])
+            w = np.float64(offsets[i, k, 2] * scaling[i, 2])
+            gx = x + camera[0] * u + camera[1] * v + camera[2] * w
+            gy = y + camera[3] * u + camera[4] * v + camera[5] * w
+            gz = z + camera[6] * u + camera[7] * v + camera[8] * w
+            if _ball_touches(gx, gy, gz, largest, camera):
+                marks[i] = True
+                break

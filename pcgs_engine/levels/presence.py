@@ -15,7 +15,6 @@ from torch import Tensor
 
 from ..model.derive import derive_gaussians
 from ..model.trained_model import TrainedModel
-from ..render.anchors_in_view import anchors_in_view
 from ..render.rasterizer import Rasterizer
 from ..scene.camera import Camera
 
@@ -51,7 +50,7 @@ def draw_removals(
         v.detach().to(device) for v in (anchors.feature, anchors.scaling, anchors.offsets)
     )
     mask = mask.to(device)
-    rows = anchors_in_view(rasterizer, camera, positions, scaling, offsets, mask)
+    rows = rasterizer.anchors_in_view(camera, positions, scaling, offsets, mask)
     centre = torch.as_tensor(camera.centre, dtype=torch.float32, device=device)
     derived = derive_gaussians(
         model.head.to(device), positions[rows], feature[rows], scaling[rows], offsets[rows],

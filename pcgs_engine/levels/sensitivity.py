@@ -17,7 +17,6 @@ from ..model.attribute_head import AttributeHead
 from ..model.derive import derive_gaussians
 from ..model.masks import gaussian_mask
 from ..model.trained_model import TrainedModel
-from ..render.anchors_in_view import anchors_in_view
 from ..render.rasterizer import Rasterizer
 from ..scene.camera import Camera
 
@@ -79,7 +78,7 @@ def _add_view(
     generator: torch.Generator,
 ) -> None:
     positions, offsets, mask = fixed
-    rows = anchors_in_view(rasterizer, camera, positions, values[1], offsets, mask)
+    rows = rasterizer.anchors_in_view(camera, positions, values[1], offsets, mask)
     if len(rows) == 0:
         return
     inputs = [value[rows].requires_grad_() for value in values]

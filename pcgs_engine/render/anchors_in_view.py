@@ -1,35 +1,39 @@
-"""Which anchors a camera needs: those of which any Gaussian can touch the image.
+"""Anchors in view by plain torch, for the backends that ask about Gaussians one by one."""
 
-Scaffold-GS asks about a box of the anchor's own scaling instead (facts §1.2). Gaussians that reach
-farther are then in no training picture while every viewer draws them: one such, a metre from the
-camera, took 5 dB from five training views (docs/experiments.md).
-"""
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ..scene.camera import Camera
-from .rasterizer import Rasterizer
 
 __all__ = ["anchors_in_view"]
 
 
 @torch.no_grad()
 def anchors_in_view(
-    rasterizer: Rasterizer,
+    visible: Callable[[Tensor, Tensor, Camera], Tensor],
     camera: Camera,
-    positions: Tensor,  # [N, 3] world units
-    scaling: Tensor,  # [N, 6] linear, world units
+    positions: Tensor,  # [N, 3]
+    scaling: Tensor,  # [N, 6]
     offsets: Tensor,  # [N, K, 3]
-    mask: Tensor,  # [N, K] bool, Gaussians that exist
+    mask: Tensor,  # [N, K] bool
 ) -> Tensor:  # [n] int64, ascending
-    """Return all anchors that are needed, rarely one more; tensors on the rasterizer's device."""
+    """Return what `Rasterizer.anchors_in_view` does.
+
+    Args:
+        visible: means and scales `[M, 3]` and a camera in, which of these unrotated Gaussians can
+            touch the image at full opacity out.
+        camera: who looks.
+        positions: of anchors, world units.
+        scaling: linear, world units.
+        offsets: of their Gaussians.
+        mask: Gaussians that exist.
+    """
     anchor, gaussian = mask.nonzero(as_tuple=True)
     own = scaling.index_select(0, anchor)
     means = positions.index_select(0, anchor) + offsets[anchor, gaussian] * own[:, :3]
-    # whatever its shape and rotation, a Gaussian is inside the ball of its largest scale
     widest = own[:, 3:].amax(dim=1, keepdim=True).expand(-1, 3)
-    seen = rasterizer.visible(means, widest, camera)
     needed = torch.zeros(len(mask), dtype=torch.bool, device=mask.device)
-    needed[anchor[seen]] = True
+    needed[anchor[visible(means, widest, camera)]] = True
     return needed.nonzero(as_tuple=True)[0]

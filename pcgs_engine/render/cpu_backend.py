@@ -19,7 +19,7 @@ from ..kernels.compositing import composite_tiles
 from ..kernels.compositing_backward import SUMS, composite_tiles_backward
 from ..kernels.depth_sort import sort_by_depth
 from ..kernels.pool import KernelPool, balanced_ranges, even_ranges
-from ..kernels.projection import CAMERA_SIZE, RECORD_SIZE, mark_visible, project_gaussians
+from ..kernels.projection import CAMERA_SIZE, RECORD_SIZE, mark_anchors, project_gaussians
 from ..kernels.projection_backward import gather_gradients
 from ..model.gaussians import Gaussians
 from ..scene.camera import Camera
@@ -135,17 +135,20 @@ class CpuRasterizer:
             means2d=means2d,
         )
 
-    def visible(
+    def anchors_in_view(
         self,
-        means: Tensor,  # [N, 3]
-        scales: Tensor,  # [N, 3]
         camera: Camera,
-    ) -> Tensor:  # [N] bool
-        """Which unrotated Gaussians can touch the image; see `Rasterizer.visible`."""
-        marks = np.empty(len(means), np.bool_)
-        arrays = (_array(means.float()), _array(scales.float()), pack_camera(camera), marks)
-        self.pool.run(mark_visible, [(a, b, *arrays) for a, b in self._ranges(len(means))])
-        return torch.from_numpy(marks)
+        positions: Tensor,  # [N, 3]
+        scaling: Tensor,  # [N, 6]
+        offsets: Tensor,  # [N, K, 3]
+        mask: Tensor,  # [N, K] bool
+    ) -> Tensor:  # [n] int64, ascending
+        """Which anchors have a Gaussian in view; see `Rasterizer.anchors_in_view`."""
+        marks = np.empty(len(mask), np.bool_)
+        anchors = (_array(positions.float()), _array(scaling.float()), _array(offsets.float()))
+        arrays = (*anchors, mask.contiguous().numpy(), pack_camera(camera), marks)
+        self.pool.run(mark_anchors, [(a, b, *arrays) for a, b in self._ranges(len(mask))])
+        return torch.from_numpy(marks).nonzero(as_tuple=True)[0]
 
     def plan_tiles(
         self,

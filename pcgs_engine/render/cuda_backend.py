@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import DeviceMemoryError
 from ..model.gaussians import Gaussians
 from ..scene.camera import Camera
+from .anchors_in_view import anchors_in_view
 from .finite import replace_nonfinite
 from .rasterizer import RenderOutput
 
@@ -145,13 +146,24 @@ class CudaRasterizer:
             means2d=_probe(meta["means2d"], track_means2d),
         )
 
-    def visible(
+    def anchors_in_view(
         self,
-        means: Tensor,  # [N, 3]
-        scales: Tensor,  # [N, 3]
         camera: Camera,
-    ) -> Tensor:  # [N] bool
-        """Which unrotated Gaussians can touch the image; see `Rasterizer.visible`."""
+        positions: Tensor,  # [N, 3]
+        scaling: Tensor,  # [N, 6]
+        offsets: Tensor,  # [N, K, 3]
+        mask: Tensor,  # [N, K] bool
+    ) -> Tensor:  # [n] int64, ascending
+        """Which anchors have a Gaussian in view; see `Rasterizer.anchors_in_view`."""
+        return anchors_in_view(self._visible, camera, positions, scaling, offsets, mask)
+
+    def _visible(
+        self,
+        means: Tensor,  # [M, 3]
+        scales: Tensor,  # [M, 3]
+        camera: Camera,
+    ) -> Tensor:  # [M] bool
+        """Which unrotated Gaussians can touch the image at full opacity."""
         if len(means) == 0:
             return torch.zeros(0, dtype=torch.bool, device=self._device)
         quats = means.new_tensor([1.0, 0.0, 0.0, 0.0]).expand(len(means), 4).contiguous()

@@ -58,11 +58,18 @@ class Rasterizer(Protocol):
         """Rasterize; with `track_means2d` the output's `means2d.grad` is filled by backward()."""
         ...
 
-    def visible(
+    def anchors_in_view(
         self,
-        means: Tensor,  # [N, 3]
-        scales: Tensor,  # [N, 3]
         camera: Camera,
-    ) -> Tensor:  # [N] bool
-        """Which unrotated Gaussians can touch the image, at full opacity."""
+        positions: Tensor,  # [N, 3] world units
+        scaling: Tensor,  # [N, 6] linear, world units
+        offsets: Tensor,  # [N, K, 3]
+        mask: Tensor,  # [N, K] bool, Gaussians that exist
+    ) -> Tensor:  # [n] int64, ascending
+        """Which anchors have a Gaussian that can touch the image, whatever its shape and opacity.
+
+        Scaffold-GS asks about the anchor's own scaling (facts §1.2). Gaussians that reach farther
+        are then in no training picture while every viewer draws them: one of them took 5 dB from
+        five training views (docs/experiments.md). No gradient.
+        """
         ...

@@ -18,7 +18,6 @@ from ..model.hash_grid import HashGrid
 from ..model.init_anchors import init_anchors
 from ..model.masks import gaussian_mask, leave_levels
 from ..model.trained_model import TrainedModel
-from ..render.anchors_in_view import anchors_in_view
 from ..render.rasterizer import Rasterizer, RenderOutput
 from ..scene.scene import Scene
 from .growth import GrowthStatistics, adjust_anchors, drop_masked_anchors
@@ -218,9 +217,8 @@ class Trainer:
         anchors, rate = self.anchors, self.config.training.rate
         used = mask_level(rate, max(levels), self.config.model.num_levels)
         with torch.no_grad():
-            rows = anchors_in_view(
-                self.rasterizer, view.view.camera,
-                anchors.positions, anchors.scaling, anchors.offsets,
+            rows = self.rasterizer.anchors_in_view(
+                view.view.camera, anchors.positions, anchors.scaling, anchors.offsets,
                 gaussian_mask(anchors.mask_logits, used),
             )  # fmt: skip
         grid, sample_grid = None, None

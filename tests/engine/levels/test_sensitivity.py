@@ -9,7 +9,6 @@ import torch
 from pcgs_engine.levels import Sensitivity, measure_sensitivity, split_levels
 from pcgs_engine.model.derive import derive_gaussians
 from pcgs_engine.model.masks import gaussian_mask
-from pcgs_engine.render.anchors_in_view import anchors_in_view
 from pcgs_engine.render.cpu_backend import CpuRasterizer
 from pcgs_engine.sample import sample_path
 from pcgs_engine.scene.load_scene import load_scene
@@ -105,7 +104,7 @@ def test_sensitivity_of_unseen_anchors_is_zero(tiny_run, cameras, rasterizer):
     with torch.no_grad():
         state = (anchors.positions, anchors.scaling, anchors.offsets)
     seen = torch.zeros(len(anchors), dtype=torch.bool)
-    seen[anchors_in_view(rasterizer, camera, *state, mask)] = True
+    seen[rasterizer.anchors_in_view(camera, *state, mask)] = True
     assert 0 < int(seen.sum()) < len(seen)
     assert not found.feature[~seen.numpy()].any()
     assert not found.scaling[~seen.numpy()].any()

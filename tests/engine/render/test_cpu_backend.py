@@ -153,12 +153,15 @@ def test_cpu_rasterizer_loss_on_alpha_alone_reaches_opacities(rasterizer):
     assert not leaves["colors"].grad.any()
 
 
-def test_cpu_rasterizer_visible_with_poison_marks_it_invisible(rasterizer):
-    tensors = make_tensors(6)
-    tensors["means"][1, 0] = float("nan")
-    tensors["scales"][2, 1] = float("inf")
-    tensors["means"][3, 2] = 0.1
-    tensors["means"][4, 0] = 100.0
-    marks = rasterizer.visible(tensors["means"], tensors["scales"], CAMERA)
-    assert marks.tolist() == [True, False, False, False, False, True]
-    assert rasterizer.visible(torch.zeros(0, 3), torch.zeros(0, 3), CAMERA).shape == (0,)
+@pytest.mark.parametrize("backend", [CpuRasterizer(2), ReferenceRasterizer()])
+def test_anchors_in_view_are_without_poison(backend):
+    positions, scaling = make_tensors(6)["means"], torch.full((6, 6), 0.1)
+    offsets, mask = torch.zeros(6, 2, 3), torch.ones(6, 2, dtype=torch.bool)
+    offsets[1] = float("nan")
+    scaling[2, 4] = float("inf")
+    positions[3, 2] = 0.1
+    positions[4, 0] = 100.0
+    rows = backend.anchors_in_view(CAMERA, positions, scaling, offsets, mask)
+    assert rows.tolist() == [0, 5]
+    nothing = (torch.zeros(0, 3), torch.zeros(0, 6), torch.zeros(0, 2, 3), mask[:0])
+    assert backend.anchors_in_view(CAMERA, *nothing).shape == (0,)
