@@ -69,7 +69,7 @@ class Rasterizer(Protocol):
         """Which anchors have a Gaussian that can touch the image, whatever its shape and opacity.
 
         Scaffold-GS asks about the anchor's own scaling (facts §1.2). Gaussians that reach farther
-        are then in no training picture while every viewer draws them: one of them took 5 dB from
-        five training views (docs/experiments.md). No gradient.
+        are then in no training picture while every viewer draws them: one of them took up to
+        5.6 dB from views it stood before (docs/experiments.md). No gradient.
         """
         ...
